@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: requests of token ids in, token ids out, many at once, over one executor.
+ *
+ * One thread owns the engine's state: the caller of engine_step(), or the thread that
+ * engine_start() makes; never both. Any thread may make requests, submit, read and cancel them.
+ *
+ * A request has room for all it may produce from its birth, so the engine never waits for a
+ * reader, and a step allocates nothing. Reader and engine each hold a reference.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "engine/executor.h"
+#include "engine/sampling.h"
+
+struct engine;
+struct request;
+
+struct engine_options {
+    int32_t max_num_seqs;
+    int32_t max_num_batched_tokens; /* >= max_num_seqs */
+    int32_t max_model_len;
+    int32_t prefill_chunk; /* most prompt tokens of one request in a step; 0: no further limit */
+    int32_t max_queued;   /* submitted and not finished, beyond which submit says OCTET_LIMIT; 0: no
+                             limit */
+    int32_t max_logprobs; /* largest logprobs and prompt_logprobs; 20 as in vLLM */
+    bool prefix_cache;
+    uint64_t seed;          /* for requests without one */
+    const int32_t *eos_ids; /* end-of-text ids; copied */
+    size_t eos_id_count;
+    uint64_t (*now_ns)(void *context); /* NULL: the monotonic clock */
+    void *now_context;
+};
+void engine_options_init(struct engine_options *options);
+
+/* The executor is copied; its context must outlive the engine. Errors: OCTET_USAGE, OCTET_MEMORY.
+ */
+octet_status engine_new(const struct engine_options *options, const struct executor *executor,
+                        struct engine **out, struct octet_error *err);
+/* Stops the thread if there is one; unfinished requests end as OCTET_CANCELLED. NULL is fine. */
+void engine_free(struct engine *engine);
+
+enum finish_reason {
+    FINISH_NONE,   /* still going */
+    FINISH_STOP,   /* an end-of-text or stop token, which is the last token delivered */
+    FINISH_LENGTH, /* max_tokens or the context's end */
+    FINISH_ABORT,  /* cancelled */
+    FINISH_ERROR,  /* request_error() says why */
+};
+const char *
+finish_reason_name(enum finish_reason reason); /* "stop", "length", "abort", "error", "" */
+
+/*
+ * Make a request; prompt and parameters are copied. cache_salt: only requests with the same salt
+ * share cached prefixes. Two references: the caller's, and the one that engine_submit takes over.
+ * Errors: OCTET_USAGE (bad parameters or ids), OCTET_LIMIT ("This model's maximum context length
+ * is ..." when the prompt leaves no room), OCTET_MEMORY.
+ */
+octet_status request_new(const struct engine *engine, const int32_t *prompt, size_t prompt_count,
+                         const struct sampling_params *params, uint64_t cache_salt,
+                         struct request **out, struct octet_error *err);
+void request_release(struct request *request); /* NULL is fine */
+
+/* Call notify(context) on the engine's thread whenever there is something new to read; before
+ * submit. */
+void request_set_notify(struct request *request, void (*notify)(void *context), void *context);
+
+/* Errors: OCTET_LIMIT (too many are queued), OCTET_STATE (submitted before; engine is stopping). */
+octet_status engine_submit(struct engine *engine, struct request *request, struct octet_error *err);
+
+/* Ends within one step as FINISH_ABORT, unless it finished before. Any thread, any time. */
+void engine_cancel(struct engine *engine, struct request *request);
+
+/* One token of a request. */
+struct token_event {
+    int32_t id;
+    bool has_logprobs;
+    struct position_logprobs logprobs; /* its top points into the request */
+};
+
+/* Copy tokens [from, ...) that were generated, at most `limit`; returns how many. Never waits. */
+size_t request_read(struct request *request, size_t from, struct token_event *events, size_t limit);
+
+/*
+ * Wait until the request has more than `have` tokens or has finished, at most timeout_ms (< 0: for
+ * ever; 0: only look). Only useful while the engine's thread runs. Returns false on a time-out.
+ */
+bool request_wait(struct request *request, size_t have, int64_t timeout_ms);
+
+struct request_status {
+    size_t token_count; /* generated and readable */
+    enum finish_reason finish_reason;
+    int32_t stop_token; /* FINISH_STOP: the id that stopped it; -1 otherwise */
+    int32_t prompt_tokens;
+    int32_t cached_tokens; /* of the prompt, taken from the prefix cache */
+    uint64_t preemptions;
+    uint64_t submitted_ns, scheduled_ns, first_token_ns, last_token_ns,
+        finished_ns;    /* 0: not yet */
+    octet_status error; /* FINISH_ERROR */
+};
+void request_status(struct request *request, struct request_status *out);
+/* The sentence of FINISH_ERROR; "" otherwise. Valid while the caller holds its reference. */
+const char *request_error(struct request *request);
+
+/*
+ * Prompt log-probabilities, once the first token is readable or the request has finished: entry i
+ * belongs to prompt token i + 1. NULL without prompt_logprobs.
+ */
+const struct position_logprobs *request_prompt_logprobs(struct request *request, size_t *count);
+
+/*
+ * One step by the calling thread: arrivals, cancellations, plan, compute, sample, publish.
+ * *worked is false when there was nothing to do. A failing executor ends the requests of that step
+ * with its error and is returned here; the engine goes on with the others at the next call.
+ */
+octet_status engine_step(struct engine *engine, bool *worked, struct octet_error *err);
+
+/* A thread that steps while there is work and sleeps while there is none. OCTET_IO if it cannot be
+ * made. */
+octet_status engine_start(struct engine *engine, struct octet_error *err);
+/* drain: finish what was submitted first (submit is refused meanwhile); else end it as
+ * FINISH_ABORT. */
+void engine_stop(struct engine *engine, bool drain);
+
+struct engine_stats {
+    int32_t running, waiting; /* requests; waiting includes those just submitted */
+    int32_t blocks_total, blocks_used, blocks_cached;
+    uint64_t steps, preemptions;
+    uint64_t prompt_tokens, generated_tokens;
+    uint64_t cache_queried_tokens, cache_hit_tokens;
+    uint64_t finished[FINISH_ERROR + 1];
+    uint64_t last_step_ns; /* when the last step ended */
+};
+/* A snapshot taken after the latest step. Any thread. */
+void engine_stats(struct engine *engine, struct engine_stats *out);
+
+/*
+ * Logits of every position of one sequence, in chunks through the pool; row(context, position,
+ * logits) returns false to stop (OCTET_CANCELLED). For scoring and comparison; the engine must be
+ * idle and without thread: OCTET_STATE otherwise. Also OCTET_USAGE, OCTET_LIMIT.
+ */
+octet_status engine_logits(struct engine *engine, const int32_t *ids, size_t count,
+                           bool (*row)(void *context, size_t position, const float *logits),
+                           void *context, struct octet_error *err);
+
+#endif
