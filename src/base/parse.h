@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-bool parse_int64(const char *text, int64_t *out);  /* decimal, optional sign */
-bool parse_double(const char *text, double *out);  /* finite */
+bool parse_int64(const char *text, int64_t *out); /* decimal, optional sign */
+bool parse_double(const char *text, double *out); /* finite */
 /* "8192", "8k" = 8000, "8K" = 8192, "4G" = 4 GiB, "4GiB", "5GB" = 5e9: bytes or counts. */
 bool parse_size(const char *text, uint64_t *out);
 /* "4.41 GB", "11.2 MB": decimal units. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A counter-based generator: the n-th number of a stream is a pure function of (seed, stream, n), so
- * a request draws the same numbers whatever else runs. Philox-4x32-10 (Salmon et al., "Parallel
+ * A counter-based generator: the n-th number of a stream is a pure function of (seed, stream, n),
+ * so a request draws the same numbers whatever else runs. Philox-4x32-10 (Salmon et al., "Parallel
  * random numbers: as easy as 1, 2, 3", SC 2011).
  */
 #ifndef BASE_RNG_H
