@@ -9,7 +9,8 @@
 #include "base/status.h"
 #include "base/buffer.h"
 
-/* An open file for reading whose size was taken once; a read past it is an error, not a short read. */
+/* An open file for reading whose size was taken once; a read past it is an error, not a short read.
+ */
 struct file {
     int fd;
     uint64_t size;
@@ -27,6 +28,9 @@ octet_status file_read_at(const struct file *file, uint64_t offset, void *out, s
 /* The whole file, which may have at most limit bytes, appended to `out` (NUL-terminated). */
 octet_status file_read_all(const char *path, size_t limit, struct buffer *out,
                            struct octet_error *err);
+
+/* Do these first bytes of a file say that it is a Git-LFS pointer, not the file it stands for? */
+bool file_is_lfs_pointer(const char *bytes, size_t size);
 
 /* Does path exist (follows links)? */
 bool file_exists(const char *path);
@@ -55,10 +59,10 @@ char *path_join(const char *directory, const char *name);
  */
 struct file_writer {
     int fd;
-    uint64_t offset;  /* bytes written so far */
-    char *path;       /* owned: final name */
-    char *part_path;  /* owned */
-    char *buffer;     /* owned: write-behind of 1 MiB */
+    uint64_t offset; /* bytes written so far */
+    char *path;      /* owned: final name */
+    char *part_path; /* owned */
+    char *buffer;    /* owned: write-behind of 1 MiB */
     size_t buffered;
 };
 

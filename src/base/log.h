@@ -23,7 +23,8 @@ void log_write(enum log_level level, const char *file, int line, const char *for
 #define log_warning(...) log_write(LOG_WARNING, __FILE__, __LINE__, __VA_ARGS__)
 #define log_error(...) log_write(LOG_ERROR, __FILE__, __LINE__, __VA_ARGS__)
 
-/* Writes lines in the format above to a FILE * (context); colour when it is a terminal and NO_COLOR is unset. */
+/* Writes lines in the format above to a FILE * (context); colour when it is a terminal and NO_COLOR
+ * is unset. */
 log_sink log_stderr_sink;
 
 #endif

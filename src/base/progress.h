@@ -12,7 +12,8 @@
 #include <stdio.h>
 
 struct progress {
-    /* Called from one thread at a time. Returns false to cancel (the work then returns OCTET_CANCELLED). */
+    /* Called from one thread at a time. Returns false to cancel (the work then returns
+     * OCTET_CANCELLED). */
     bool (*report)(void *context, const char *what, uint64_t done, uint64_t total);
     void *context;
 };
@@ -24,14 +25,15 @@ static inline bool progress_report(const struct progress *progress, const char *
     return !progress || progress->report(progress->context, what, done, total);
 }
 
-/* The program's drawer: to stream (stderr), units "B" (bytes, printed in MB/GB with rate and time left) or a plural noun. */
+/* The program's drawer: to stream (stderr), units "B" (bytes, printed in MB/GB with rate and time
+ * left) or a plural noun. */
 struct progress_bar {
     FILE *stream;
     bool terminal;
     const char *unit;
     uint64_t started_ns, drawn_ns;
     int last_decile;
-    bool open;                                      /* a bar line is on the screen */
+    bool open;                       /* a bar line is on the screen */
     const volatile int *cancel_flag; /* report answers false once it is non-zero; may be NULL */
 };
 void progress_bar_init(struct progress_bar *bar, FILE *stream, const char *unit);
