@@ -11,6 +11,13 @@
 #include "base/status.h"
 #include "base/buffer.h"
 
+/* jansson has functions of these names too: ours get other names for the compiler and the linker.
+ */
+#define json_type base_json_type
+#define json_string base_json_string
+#define json_integer base_json_integer
+#define json_copy base_json_copy
+
 struct json; /* a value; owned by its document unless it was made by json_new_* */
 
 enum json_type {
@@ -38,7 +45,7 @@ octet_status json_parse(const char *text, size_t size, size_t limit, const char 
 /* The same for a file. Also OCTET_IO. A Git-LFS pointer is recognised and named with its remedy. */
 octet_status json_load(const char *path, size_t limit, struct json **out, struct octet_error *err);
 
-void json_free(struct json *value); /* drops one reference; NULL is fine */
+void json_free(struct json *value);                /* drops one reference; NULL is fine */
 struct json *json_share(const struct json *value); /* one more reference to the same value */
 struct json *json_copy(const struct json *value);  /* deep copy; NULL when out of memory */
 
@@ -78,8 +85,9 @@ int64_t json_integer(const struct json *value, int64_t absent); /* integers only
 double json_number(const struct json *value, double absent);    /* integers and reals */
 
 /*
- * Checked reading of a field: absent is OCTET_INPUT when required, else *out keeps its value; a wrong type or a
- * value out of [min, max] is OCTET_INPUT with name, key, found, expected.
+ * Checked reading of a field: absent or null is OCTET_INPUT when required, else *out keeps its
+ * value (configurations write null for "the default"); a wrong type or a value out of [min, max] is
+ * OCTET_INPUT with name, key, found, expected.
  */
 octet_status json_field_int(const struct json *object, const char *name, const char *key,
                             bool required, int64_t min, int64_t max, int64_t *out,
