@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The decoder (Qwen3, Qwen2, Llama), written once over backend.h. Weights are read from a checkpoint
- * straight into the backend's packed form; the KV pool is made once. One thread drives a model.
+ * The decoder (Qwen3, Qwen2, Llama), written once over backend.h. Weights are read from a
+ * checkpoint straight into the backend's packed form; the KV pool is made once. One thread drives a
+ * model.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -16,28 +17,30 @@ struct model;
 struct model_options {
     enum activation_dtype dtype;
     enum weight_dtype weight_dtype;
-    int threads;                /* >= 1 */
-    int32_t max_model_len;      /* RoPE tables and attention scratch reach this far */
-    int32_t max_batch_tokens;   /* most tokens a step */
+    int threads;              /* >= 1 */
+    const char *cpu_mask;     /* instruction sets to use (cpu/features.h); NULL: all */
+    int32_t max_model_len;    /* RoPE tables and attention scratch reach this far */
+    int32_t max_batch_tokens; /* most tokens a step */
     int32_t max_batch_sequences;
-    int32_t max_logit_rows;     /* most rows of logits a step */
-    int32_t block_size;         /* positions a KV block holds */
-    int32_t block_count;        /* blocks of the KV pool */
+    int32_t max_logit_rows; /* most rows of logits a step */
+    int32_t block_size;     /* positions a KV block holds */
+    int32_t block_count;    /* blocks of the KV pool */
 };
 
 /* Bytes that a model will take, from the header alone: nothing is loaded. */
 struct model_memory {
-    uint64_t weights;         /* resident, packed, scales included */
-    uint64_t kv_per_block;    /* K and V of all layers for one block */
-    uint64_t activations;     /* scratch of a step and RoPE tables */
+    uint64_t weights;      /* resident, packed, scales included */
+    uint64_t kv_per_block; /* K and V of all layers for one block */
+    uint64_t activations;  /* scratch of a step and RoPE tables */
 };
-octet_status model_plan_memory(const struct checkpoint *checkpoint, const struct model_config *config,
+octet_status model_plan_memory(const struct checkpoint *checkpoint,
+                               const struct model_config *config,
                                const struct model_options *options, struct model_memory *out,
                                struct octet_error *err);
 
 /*
- * Load. Names -> roles; missing, extra or misshapen tensors are OCTET_INPUT naming tensor, found, expected. Progress
- * counts bytes read of the checkpoint.
+ * Load. Names -> roles; missing, extra or misshapen tensors are OCTET_INPUT naming tensor, found,
+ * expected. Progress counts bytes read of the checkpoint.
  */
 octet_status model_load(const struct checkpoint *checkpoint, const struct model_config *config,
                         const struct model_options *options, const struct progress *progress,
@@ -45,8 +48,8 @@ octet_status model_load(const struct checkpoint *checkpoint, const struct model_
 void model_free(struct model *model);
 
 /*
- * One step. logits: [batch->logit_row_count][vocab_size] float32 on the host, the caller's. Out-of-range ids,
- * positions, slots or counts are OCTET_USAGE and touch nothing.
+ * One step. logits: [batch->logit_row_count][vocab_size] float32 on the host, the caller's.
+ * Out-of-range ids, positions, slots or counts are OCTET_USAGE and touch nothing.
  */
 octet_status model_step(struct model *model, const struct step_batch *batch, float *logits,
                         struct octet_error *err);
