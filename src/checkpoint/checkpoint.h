@@ -70,12 +70,18 @@ enum tensor_role {
     ROLE_DROPPED, /* activation and KV-cache scales: no use where activations are not quantised */
 };
 
+/*
+ * A weight is `matrices` matrices (1, but for a tensor of rank 3 or more such as fused experts),
+ * each [rows][cols] of its last two dimensions; its scales are [matrices][grid_rows][grid_cols],
+ * each for block_rows x block_cols elements, ragged at the edges.
+ */
 struct weight_scale {
     enum scale_kind kind;
     const struct tensor *tensor; /* NULL for SCALE_NONE */
-    uint64_t block_rows, block_cols; /* SCALE_BLOCK: as the checkpoint states; else the extent of one scale */
-    uint64_t grid_rows, grid_cols;   /* number of scales in each direction */
-    bool reciprocal;             /* value = code / scale instead of code * scale (never in the known dialects: kept false) */
+    uint64_t matrices;
+    uint64_t block_rows, block_cols; /* SCALE_BLOCK: as stated; else the extent of one scale */
+    uint64_t grid_rows, grid_cols;   /* number of scales in each direction, of one matrix */
+    bool reciprocal;                 /* value = code / scale; no known dialect does: always false */
 };
 
 struct checkpoint;
@@ -92,7 +98,7 @@ octet_status checkpoint_open(const char *directory, struct checkpoint **out,
 void checkpoint_close(struct checkpoint *checkpoint); /* NULL is fine */
 
 const char *checkpoint_directory(const struct checkpoint *checkpoint);
-const struct json *checkpoint_config(const struct checkpoint *checkpoint);            /* config.json */
+const struct json *checkpoint_config(const struct checkpoint *checkpoint); /* config.json */
 const struct json *checkpoint_generation_config(const struct checkpoint *checkpoint); /* or NULL */
 /* "fp8 (block 128x128, weight_scale_inv)", "none", "compressed-tensors ...": for people. */
 const char *checkpoint_quantization(const struct checkpoint *checkpoint);
@@ -120,13 +126,14 @@ octet_status checkpoint_read(const struct checkpoint *checkpoint, const struct t
 
 /*
  * All scales of an FP8 tensor as float32 (exact from F32, BF16, F16, E8M0), row-major
- * [grid_rows][grid_cols], malloc'ed: free(*out). Each is checked: > 0 and finite.
+ * [matrices][grid_rows][grid_cols], malloc'ed: free(*out). Each is checked: > 0 and finite.
  */
 octet_status checkpoint_read_scales(const struct checkpoint *checkpoint,
                                     const struct tensor *tensor, float **out,
                                     struct octet_error *err);
 
-/* OCTET_INPUT with tensor and first position when `codes` (rows from first_row on) hold NaN codes. */
+/* OCTET_INPUT with tensor and first position when `codes` (rows from first_row on) hold NaN codes.
+ */
 octet_status checkpoint_check_codes(const struct tensor *tensor, uint64_t first_element,
                                     const uint8_t *codes, uint64_t count, struct octet_error *err);
 

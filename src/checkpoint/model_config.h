@@ -18,9 +18,9 @@ struct rope_config {
     double factor;                            /* all but PLAIN */
     double low_freq_factor, high_freq_factor; /* LLAMA3 */
     double beta_fast, beta_slow;              /* YARN: 32 and 1 unless stated */
-    double attention_factor;                  /* YARN: resolved (0.1 ln(factor) + 1, or mscale rules) */
+    double attention_factor; /* YARN: resolved (0.1 ln(factor) + 1, or mscale rules) */
     int64_t original_max_position_embeddings; /* LLAMA3, YARN */
-    bool truncate;                            /* YARN: round the correction range (true unless stated) */
+    bool truncate; /* YARN: round the correction range (true unless stated) */
 };
 
 struct model_config {
@@ -33,7 +33,7 @@ struct model_config {
     double rms_norm_eps;
     struct rope_config rope;
     bool tie_word_embeddings;
-    bool attention_bias;   /* q, k, v (Qwen2 always; Llama, Qwen3 when stated; then o as well) */
+    bool attention_bias; /* q, k, v (Qwen2 always; Llama, Qwen3 when stated; then o as well) */
     bool o_bias;
     bool mlp_bias;
     bool qk_norm; /* Qwen3 */
@@ -42,8 +42,8 @@ struct model_config {
 /*
  * Read config.json (name: for messages). `overrides` (--hf-overrides, a JSON object, may be NULL)
  * replaces top-level keys first.
- * Errors: OCTET_UNSUPPORTED naming an architecture, an activation or a sliding window that octet does not run;
- * OCTET_INPUT naming the field, found and expected.
+ * Errors: OCTET_UNSUPPORTED naming an architecture, an activation or a sliding window that octet
+ * does not run; OCTET_INPUT naming the field, found and expected.
  */
 octet_status model_config_parse(const struct json *config, const struct json *overrides,
                                 const char *name, struct model_config *out,
