@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tokenizer.json: byte-level BPE with the pre-tokenizers of Qwen2/Qwen3, Llama 3, GPT-2 and SmolLM2.
- * Immutable after opening; encode and decode may run in any number of threads at once.
+ * tokenizer.json: byte-level BPE with the pre-tokenizers of Qwen2/Qwen3, Llama 3, GPT-2 and
+ * SmolLM2. Immutable after opening; encode and decode may run in any number of threads at once.
  */
 #ifndef TOKENIZER_TOKENIZER_H
 #define TOKENIZER_TOKENIZER_H
@@ -17,7 +17,11 @@ struct tokenizer;
  * Errors: OCTET_INPUT (field, found, expected), OCTET_UNSUPPORTED (a component by name), OCTET_IO.
  */
 octet_status tokenizer_open(const char *directory, struct tokenizer **out, struct octet_error *err);
-void tokenizer_close(struct tokenizer *tokenizer);
+/* The same for the text of a tokenizer.json, without a tokenizer_config.json. name begins each
+ * message. */
+octet_status tokenizer_open_json(const char *text, size_t size, const char *name,
+                                 struct tokenizer **out, struct octet_error *err);
+void tokenizer_close(struct tokenizer *tokenizer); /* NULL is fine */
 
 /* How added tokens inside the text are treated. */
 enum special_mode {
@@ -43,10 +47,12 @@ octet_status tokenizer_encode(const struct tokenizer *tokenizer, const char *tex
                               enum special_mode mode, bool add_special, struct token_ids *out,
                               struct octet_error *err);
 
-/* Raw bytes of one token; "" with size 0 for ids without text (also out of range). Owned by the tokenizer. */
+/* Raw bytes of one token; "" with size 0 for ids without text (also out of range). Owned by the
+ * tokenizer. */
 const char *tokenizer_token_bytes(const struct tokenizer *tokenizer, int32_t id, size_t *size);
 
-/* Append the bytes of ids (may end inside a UTF-8 sequence); skip_special drops tokens marked special. */
+/* Append the bytes of ids (may end inside a UTF-8 sequence); skip_special drops tokens marked
+ * special. */
 bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
                       bool skip_special, struct buffer *out);
 
@@ -56,9 +62,11 @@ bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id);
 /* One past the highest id that has text. */
 int32_t tokenizer_vocab_size(const struct tokenizer *tokenizer);
 
-/* tokenizer_config.json's bos_token / eos_token / pad_token / unk_token text (string or {"content"}); NULL when absent. key: "bos_token". */
+/* tokenizer_config.json's bos_token / eos_token / pad_token / unk_token text (string or
+ * {"content"}); NULL when absent. key: "bos_token". */
 const char *tokenizer_special_text(const struct tokenizer *tokenizer, const char *key);
-/* The chat template's source (chat_template.jinja, else tokenizer_config.json's chat_template: a string, or the "default" of a list); NULL when absent. */
+/* The chat template's source (chat_template.jinja, else tokenizer_config.json's chat_template: a
+ * string, or the "default" of a list); NULL when absent. */
 const char *tokenizer_chat_template(const struct tokenizer *tokenizer);
 
 /* Incremental decoding for a stream: holds back an incomplete UTF-8 sequence. */
@@ -70,7 +78,8 @@ struct detokenizer {
 };
 void detokenizer_init(struct detokenizer *detokenizer, const struct tokenizer *tokenizer,
                       bool skip_special);
-/* Append what may be shown after this token; invalid parts appear as U+FFFD once they cannot become valid. */
+/* Append what may be shown after this token; invalid parts appear as U+FFFD once they cannot become
+ * valid. */
 bool detokenizer_push(struct detokenizer *detokenizer, int32_t id, struct buffer *out);
 /* At the end: an incomplete rest appears as U+FFFD. */
 bool detokenizer_finish(struct detokenizer *detokenizer, struct buffer *out);
