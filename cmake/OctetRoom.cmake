@@ -13,14 +13,22 @@ function(octet_room name)
   set_property(GLOBAL APPEND PROPERTY OCTET_LIBS ${ARG_LIBS})
 endfunction()
 
-# octet_test(NAME SOURCES file... [LIBS target...] [ARGS arg...])
-# A cmocka program, run by ctest with the repository root as its working directory.
+# octet_test(NAME SOURCES file... [LIBS target...] [ARGS arg...] [ALLOC_FAIL])
+# A cmocka program, run by ctest with the repository root as its working directory. ALLOC_FAIL lets
+# the program refuse the library's allocations one by one (tests/support/alloc_fail.h).
 function(octet_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;ARGS" ${ARGN})
+  cmake_parse_arguments(ARG "ALLOC_FAIL" "" "SOURCES;LIBS;ARGS" ${ARGN})
+  if(ARG_ALLOC_FAIL)
+    list(APPEND ARG_SOURCES "${CMAKE_SOURCE_DIR}/tests/support/alloc_fail.c")
+  endif()
   add_executable(test_${name} ${ARG_SOURCES})
   target_include_directories(test_${name} PRIVATE "${CMAKE_SOURCE_DIR}/src"
                              "${CMAKE_SOURCE_DIR}/tests")
   target_link_libraries(test_${name} PRIVATE octet_internal PkgConfig::CMOCKA ${ARG_LIBS})
+  if(ARG_ALLOC_FAIL)
+    target_link_options(test_${name} PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+                        -Wl,--wrap=strdup,--wrap=free)
+  endif()
   # cmocka's macros convert between integer types on purpose.
   target_compile_options(test_${name} PRIVATE -Wno-conversion -Wno-missing-prototypes)
   add_test(NAME ${name} COMMAND test_${name} ${ARG_ARGS} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
