@@ -97,6 +97,7 @@ void token_counts_add(struct token_counts *counts, int32_t id, bool output);
 struct sampler {
     int32_t vocab_size;
     struct sampler_candidate *candidates; /* [vocab_size] */
+    float *raw;                           /* [vocab_size] logits before steps 2 to 5 */
 };
 octet_status sampler_init(struct sampler *sampler, int32_t vocab_size, struct octet_error *err);
 void sampler_free(struct sampler *sampler);
@@ -125,7 +126,7 @@ octet_status sampler_sample(struct sampler *sampler, const struct sample_input *
  * Raw log-probabilities of one position: log-softmax over the whole vocabulary in float32 with a
  * float64 sum. out->top has room for top_count entries. OCTET_DEVICE for NaN or +inf logits.
  */
-octet_status sampler_logprobs(const float *logits, int32_t vocab_size, int32_t chosen,
+octet_status sampler_logprobs(struct sampler *sampler, const float *logits, int32_t chosen,
                               int32_t top_count, struct position_logprobs *out,
                               struct octet_error *err);
 

@@ -34,6 +34,7 @@ struct sequence {
     uint64_t cache_parent; /* content number after `registered` blocks */
     int32_t registered;    /* blocks known to the prefix cache */
     int32_t cached;        /* prompt positions taken from the cache at the first admission */
+    int32_t counted;       /* prompt positions that were counted in the engine's totals */
     bool admitted_before;
     uint64_t preemptions;
     struct sequence *previous, *next; /* in the waiting list */

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/clock.h"
+#include "engine/engine_internal.h"
+
+static uint64_t monotonic_now(void *context)
+{
+    (void)context;
+    return clock_now_ns();
+}
+
+void engine_options_init(struct engine_options *options)
+{
+    *options = (struct engine_options){
+        .max_num_seqs = 16,
+        .max_num_batched_tokens = 2048,
+        .max_model_len = 4096,
+        .max_logprobs = 20,
+        .prefix_cache = true,
+    };
+}
+
+static octet_status check_executor(const struct engine_options *options,
+                                   const struct executor *executor, struct octet_error *err)
+{
+    if (options->max_num_seqs > executor->max_batch_sequences ||
+        options->max_num_batched_tokens > executor->max_batch_tokens)
+        return error_set(err, OCTET_USAGE,
+                         "the model was loaded for %d sequences and %d tokens a step; max_num_seqs "
+                         "%d and max_num_batched_tokens %d ask for more",
+                         executor->max_batch_sequences, executor->max_batch_tokens,
+                         options->max_num_seqs, options->max_num_batched_tokens);
+    if (executor->vocab_size < 1)
+        return error_set(err, OCTET_USAGE, "vocab_size is %d; at least 1 is needed",
+                         executor->vocab_size);
+    return OCTET_OK;
+}
+
+static octet_status init_tables(struct engine *engine, struct octet_error *err)
+{
+    const struct engine_options *options = &engine->options;
+    const struct executor *executor = &engine->executor;
+    const struct scheduler_limits limits = {
+        .max_num_seqs = options->max_num_seqs,
+        .max_num_batched_tokens = options->max_num_batched_tokens,
+        .max_logit_rows = executor->max_logit_rows,
+        .max_model_len = options->max_model_len,
+        .prefill_chunk = options->prefill_chunk,
+    };
+    RETURN_IF_ERROR(kv_blocks_init(&engine->pool, executor->block_count, executor->block_size,
+                                   options->prefix_cache, err));
+    RETURN_IF_ERROR(scheduler_init(&engine->scheduler, &limits, &engine->pool, err));
+    RETURN_IF_ERROR(batch_buffers_init(&engine->buffers, &limits, executor->block_size, err));
+    RETURN_IF_ERROR(sampler_init(&engine->sampler, executor->vocab_size, err));
+    size_t cells = 0;
+    if (!checked_mul_size((size_t)executor->max_logit_rows, (size_t)executor->vocab_size, &cells))
+        return error_set(err, OCTET_LIMIT, "max_logit_rows x vocab_size is too large");
+    engine->logits = calloc(cells, sizeof *engine->logits);
+    engine->plan.entries = calloc((size_t)options->max_num_seqs, sizeof *engine->plan.entries);
+    engine->eos_ids = calloc(options->eos_id_count + 1, sizeof *engine->eos_ids);
+    if (!engine->logits || !engine->plan.entries || !engine->eos_ids)
+        return error_memory(err, "engine", cells * sizeof *engine->logits);
+    return OCTET_OK;
+}
+
+static octet_status init_eos(struct engine *engine, struct octet_error *err)
+{
+    for (size_t i = 0; i < engine->options.eos_id_count; i++) {
+        int32_t id = engine->options.eos_ids[i];
+        if (id < 0 || id >= engine->executor.vocab_size)
+            return error_set(err, OCTET_INPUT,
+                             "end-of-text id %d is out of the vocabulary of %d tokens", id,
+                             engine->executor.vocab_size);
+        engine->eos_ids[i] = id;
+    }
+    engine->options.eos_ids = engine->eos_ids;
+    engine->request_limits = (struct request_limits){
+        .vocab_size = engine->executor.vocab_size,
+        .max_model_len = engine->options.max_model_len,
+        .block_size = engine->executor.block_size,
+        .block_count = engine->executor.block_count,
+        .max_logprobs = engine->options.max_logprobs,
+        .prefix_cache = engine->options.prefix_cache,
+        .eos_ids = engine->eos_ids,
+        .eos_id_count = engine->options.eos_id_count,
+    };
+    return OCTET_OK;
+}
+
+octet_status engine_new(const struct engine_options *options, const struct executor *executor,
+                        struct engine **out, struct octet_error *err)
+{
+    *out = NULL;
+    RETURN_IF_ERROR(check_executor(options, executor, err));
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return error_memory(err, "engine", sizeof *engine);
+    engine->options = *options;
+    if (!engine->options.now_ns)
+        engine->options.now_ns = monotonic_now;
+    engine->executor = *executor;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&engine->mutex, NULL);
+    pthread_cond_init(&engine->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    octet_status status = init_tables(engine, err);
+    if (status == OCTET_OK)
+        status = init_eos(engine, err);
+    if (status != OCTET_OK) {
+        engine_free(engine);
+        return status;
+    }
+    engine->stats.blocks_total = engine->pool.block_count;
+    *out = engine;
+    return OCTET_OK;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    engine_stop(engine, false);
+    engine_abort_all(engine);
+    free(engine->eos_ids);
+    free(engine->plan.entries);
+    free(engine->logits);
+    sampler_free(&engine->sampler);
+    batch_buffers_free(&engine->buffers);
+    scheduler_free(&engine->scheduler);
+    kv_blocks_free(&engine->pool);
+    pthread_cond_destroy(&engine->wake);
+    pthread_mutex_destroy(&engine->mutex);
+    free(engine);
+}
+
+octet_status request_new(const struct engine *engine, const int32_t *prompt, size_t prompt_count,
+                         const struct sampling_params *params, uint64_t cache_salt,
+                         struct request **out, struct octet_error *err)
+{
+    return request_create(&engine->request_limits, prompt, prompt_count, params, cache_salt, out,
+                          err);
+}
+
+octet_status engine_submit(struct engine *engine, struct request *request, struct octet_error *err)
+{
+    octet_status status = OCTET_OK;
+    pthread_mutex_lock(&engine->mutex);
+    if (request->submitted) {
+        status = error_set(err, OCTET_STATE, "the request was submitted before");
+    } else if (engine->refusing) {
+        status = error_set(err, OCTET_STATE, "the engine is stopping and takes no new requests");
+    } else if (engine->options.max_queued > 0 && engine->unfinished >= engine->options.max_queued) {
+        status = error_set(err, OCTET_LIMIT,
+                           "%d requests are unfinished, which is the limit; try again later",
+                           engine->unfinished);
+    } else {
+        request->submitted = true;
+        request->sequence.arrival = engine->next_arrival++;
+        /* A request without a seed has one of its own that depends on the order of submission only.
+         */
+        request->seed =
+            request->params.has_seed
+                ? request->params.seed
+                : engine->options.seed * UINT64_C(0x9e3779b97f4a7c15) + request->sequence.arrival;
+        pthread_mutex_lock(&request->mutex);
+        request->status.submitted_ns = engine->options.now_ns(engine->options.now_context);
+        pthread_mutex_unlock(&request->mutex);
+        request_retain(request);
+        if (engine->arrivals_tail)
+            engine->arrivals_tail->next_arrival = request;
+        else
+            engine->arrivals_head = request;
+        engine->arrivals_tail = request;
+        engine->arrival_count++;
+        engine->unfinished++;
+        pthread_cond_signal(&engine->wake);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return status;
+}
+
+void engine_cancel(struct engine *engine, struct request *request)
+{
+    atomic_store(&request->cancelled, true);
+    pthread_mutex_lock(&engine->mutex);
+    engine->cancel_pending = true;
+    pthread_cond_signal(&engine->wake);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+void engine_stats(struct engine *engine, struct engine_stats *out)
+{
+    pthread_mutex_lock(&engine->mutex);
+    *out = engine->stats;
+    out->waiting += engine->arrival_count;
+    pthread_mutex_unlock(&engine->mutex);
+}

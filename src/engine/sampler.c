@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nothing here sorts a vocabulary: a top-k is a heap of k over one pass, a top-p takes the best
+ * ones off a heap until they weigh enough, and a draw without either is one pass over all ids.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "engine/sampling.h"
+
+struct sampler_candidate {
+    float logit;
+    float weight;
+    int32_t id;
+};
+
+/* Where (x - max) / temperature is below this, a weight is 0: e^-50 is 2e-22. */
+#define EXPONENT_FLOOR (-50.0F)
+
+octet_status sampler_init(struct sampler *sampler, int32_t vocab_size, struct octet_error *err)
+{
+    sampler->vocab_size = vocab_size;
+    sampler->candidates = calloc((size_t)vocab_size, sizeof *sampler->candidates);
+    sampler->raw = calloc((size_t)vocab_size, sizeof *sampler->raw);
+    if (sampler->candidates && sampler->raw)
+        return OCTET_OK;
+    sampler_free(sampler);
+    return error_memory(err, "sampler", (size_t)vocab_size * sizeof *sampler->candidates);
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    free(sampler->raw);
+    free(sampler->candidates);
+    sampler->raw = NULL;
+    sampler->candidates = NULL;
+}
+
+/* Does a come before b: larger logit, then lower id. */
+static bool before(const struct sampler_candidate *a, const struct sampler_candidate *b)
+{
+    return a->logit > b->logit || (a->logit == b->logit && a->id < b->id);
+}
+
+/* What a heap has at index 0. */
+enum heap_order { HEAP_BEST, HEAP_WORST, HEAP_HIGHEST_ID };
+
+static inline bool precedes(const struct sampler_candidate *a, const struct sampler_candidate *b,
+                            enum heap_order order)
+{
+    if (order == HEAP_HIGHEST_ID)
+        return a->id > b->id;
+    return before(a, b) == (order == HEAP_BEST);
+}
+
+static inline void swap(struct sampler_candidate *a, struct sampler_candidate *b)
+{
+    struct sampler_candidate t = *a;
+    *a = *b;
+    *b = t;
+}
+
+static inline void sift_down(struct sampler_candidate *heap, int32_t count, int32_t at,
+                             enum heap_order order)
+{
+    for (;;) {
+        int32_t child = 2 * at + 1;
+        if (child >= count)
+            return;
+        if (child + 1 < count && precedes(&heap[child + 1], &heap[child], order))
+            child++;
+        if (!precedes(&heap[child], &heap[at], order))
+            return;
+        swap(&heap[child], &heap[at]);
+        at = child;
+    }
+}
+
+static void make_heap(struct sampler_candidate *heap, int32_t count, enum heap_order order)
+{
+    for (int32_t i = count / 2 - 1; i >= 0; i--)
+        sift_down(heap, count, i, order);
+}
+
+/* In place and without allocation: what the order puts first comes last. */
+static void heap_sort(struct sampler_candidate *heap, int32_t count, enum heap_order order)
+{
+    make_heap(heap, count, order);
+    while (count > 1) {
+        count--;
+        swap(&heap[0], &heap[count]);
+        sift_down(heap, count, 0, order);
+    }
+}
+
+/* Keep the k best of count candidates, in any order; candidates come by ascending id. */
+static int32_t keep_top_k(struct sampler_candidate *candidates, int32_t count, int32_t k)
+{
+    if (k <= 0 || k >= count)
+        return count;
+    make_heap(candidates, k, HEAP_WORST);
+    for (int32_t i = k; i < count; i++) {
+        /* An equal logit with a higher id comes later in the order, so only larger ones enter. */
+        if (candidates[i].logit > candidates[0].logit) {
+            candidates[0] = candidates[i];
+            sift_down(candidates, k, 0, HEAP_WORST);
+        }
+    }
+    return k;
+}
+
+/*
+ * Keep the best until those before weigh top_p of all. The best leave the heap for its end; they
+ * are moved to the front afterwards.
+ */
+static int32_t keep_top_p(struct sampler_candidate *candidates, int32_t count, double top_p)
+{
+    double total = 0;
+    for (int32_t i = 0; i < count; i++)
+        total += (double)candidates[i].weight;
+    make_heap(candidates, count, HEAP_BEST);
+    double sum = 0;
+    int32_t left = count;
+    while (left > 0 && (left == count || sum < top_p * total)) {
+        sum += (double)candidates[0].weight;
+        left--;
+        swap(&candidates[0], &candidates[left]);
+        sift_down(candidates, left, 0, HEAP_BEST);
+    }
+    int32_t kept = count - left;
+    memmove(candidates, candidates + left, (size_t)kept * sizeof *candidates);
+    return kept;
+}
+
+static int32_t draw(const struct sampler_candidate *candidates, int32_t count, double u)
+{
+    double total = 0;
+    int32_t last = candidates[0].id;
+    for (int32_t i = 0; i < count; i++)
+        total += (double)candidates[i].weight;
+    double sum = 0, target = u * total;
+    for (int32_t i = 0; i < count; i++) {
+        sum += (double)candidates[i].weight;
+        if (sum > target)
+            return candidates[i].id;
+        if (candidates[i].weight > 0)
+            last = candidates[i].id;
+    }
+    return last; /* u * total rounded up to total */
+}
+
+/* The largest logit, ties to the lowest id. False for NaN or +inf. */
+static bool find_best(const float *logits, int32_t vocab_size, int32_t *id)
+{
+    float best = -INFINITY;
+    int32_t at = 0;
+    bool bad = false;
+    for (int32_t i = 0; i < vocab_size; i++) {
+        bad |= !(logits[i] < INFINITY);
+        if (logits[i] > best) {
+            best = logits[i];
+            at = i;
+        }
+    }
+    *id = at;
+    return !bad;
+}
+
+static void apply_penalties(float *logits, const struct sampling_params *params,
+                            const struct token_counts *counts)
+{
+    float repetition = (float)params->repetition_penalty;
+    float presence = (float)params->presence_penalty;
+    float frequency = (float)params->frequency_penalty;
+    for (int32_t i = 0; i < counts->distinct_count; i++) {
+        int32_t id = counts->distinct[i];
+        uint32_t output = counts->counts[id] >> 1;
+        float x = logits[id];
+        if (repetition != 1.0F)
+            x = x > 0 ? x / repetition : x * repetition;
+        if (output > 0) {
+            x -= frequency * (float)output;
+            x -= presence;
+        }
+        logits[id] = x;
+    }
+}
+
+/* Steps 2 to 5 of the header. */
+static void adjust_logits(const struct sampler *sampler, const struct sample_input *input)
+{
+    float *logits = input->logits;
+    if (input->allowed_bits) {
+        for (int32_t i = 0; i < sampler->vocab_size; i++) {
+            if (!(input->allowed_bits[i >> 5] >> (i & 31) & 1))
+                logits[i] = -INFINITY;
+        }
+    }
+    if (input->draw < (uint64_t)input->params->min_tokens) {
+        for (size_t i = 0; i < input->masked_id_count; i++)
+            logits[input->masked_ids[i]] = -INFINITY;
+    }
+    for (size_t i = 0; i < input->params->logit_bias_count; i++)
+        logits[input->params->logit_bias[i].id] += input->params->logit_bias[i].bias;
+    if (input->counts)
+        apply_penalties(logits, input->params, input->counts);
+}
+
+/* Steps 7 to 11. best: the id of the largest logit. */
+static int32_t sample_random(struct sampler *sampler, const struct sample_input *input,
+                             int32_t best)
+{
+    const struct sampling_params *params = input->params;
+    struct sampler_candidate *candidates = sampler->candidates;
+    const float max = input->logits[best];
+    const float temperature = (float)params->temperature;
+    const float min_p = (float)params->min_p;
+    const bool all_kept = params->top_k <= 0 || params->top_k >= sampler->vocab_size;
+    /* With a top-k only k weights are needed; without min_p they can wait until k are left. */
+    const bool weigh_later = !all_kept && min_p <= 0;
+    int32_t count = 0;
+    for (int32_t i = 0; i < sampler->vocab_size; i++) {
+        float x = input->logits[i];
+        float exponent = (x - max) / temperature;
+        if (!(exponent >= EXPONENT_FLOOR))
+            continue;
+        float weight = weigh_later ? 0 : expf(exponent);
+        if (weight >= min_p)
+            candidates[count++] = (struct sampler_candidate){x, weight, i};
+    }
+    int32_t kept = keep_top_k(candidates, count, params->top_k);
+    if (weigh_later) {
+        for (int32_t i = 0; i < kept; i++)
+            candidates[i].weight = expf((candidates[i].logit - max) / temperature);
+    }
+    bool ordered = kept == count;
+    if (params->top_p < 1) {
+        kept = keep_top_p(candidates, kept, params->top_p);
+        ordered = false;
+    }
+    if (!ordered)
+        heap_sort(candidates, kept, HEAP_HIGHEST_ID);
+    return draw(candidates, kept, rng_uniform(input->seed, 0, input->draw));
+}
+
+static bool adjusts(const struct sample_input *input)
+{
+    return input->allowed_bits || input->draw < (uint64_t)input->params->min_tokens ||
+           input->params->logit_bias_count > 0 || input->counts;
+}
+
+static octet_status bad_logits(struct octet_error *err)
+{
+    return error_set(err, OCTET_DEVICE,
+                     "the model's logits hold NaN or infinity, so no token can be chosen; the "
+                     "checkpoint is damaged or its values overflow this arithmetic");
+}
+
+octet_status sampler_sample(struct sampler *sampler, const struct sample_input *input,
+                            int32_t *token, struct position_logprobs *logprobs,
+                            struct octet_error *err)
+{
+    int32_t best = 0;
+    if (!find_best(input->logits, sampler->vocab_size, &best))
+        return bad_logits(err);
+    if (logprobs)
+        memcpy(sampler->raw, input->logits, (size_t)sampler->vocab_size * sizeof(float));
+    if (adjusts(input)) {
+        adjust_logits(sampler, input);
+        if (!find_best(input->logits, sampler->vocab_size, &best))
+            return error_set(err, OCTET_INPUT,
+                             "penalties make a logit infinite, so no token can be chosen");
+    }
+    if (input->logits[best] == -INFINITY)
+        return error_set(err, OCTET_INPUT,
+                         "every token is masked, so none can be chosen: allowed_token_ids and "
+                         "min_tokens leave nothing");
+    if (input->params->temperature < SAMPLING_GREEDY_BELOW)
+        *token = best;
+    else
+        *token = sample_random(sampler, input, best);
+    if (!logprobs)
+        return OCTET_OK;
+    return sampler_logprobs(sampler, sampler->raw, *token, input->params->logprobs, logprobs, err);
+}
+
+octet_status sampler_logprobs(struct sampler *sampler, const float *logits, int32_t chosen,
+                              int32_t top_count, struct position_logprobs *out,
+                              struct octet_error *err)
+{
+    struct sampler_candidate *candidates = sampler->candidates;
+    int32_t vocab_size = sampler->vocab_size, best = 0;
+    if (!find_best(logits, vocab_size, &best))
+        return bad_logits(err);
+    const float max = logits[best];
+    double sum = 0;
+    int32_t rank = 1;
+    for (int32_t i = 0; i < vocab_size; i++) {
+        sum += (double)expf(logits[i] - max);
+        rank += logits[i] > logits[chosen];
+    }
+    const float log_sum = (float)log(sum);
+    out->rank = rank;
+    out->logprob = logits[chosen] - max - log_sum;
+    out->top_count = 0;
+    if (top_count <= 0)
+        return OCTET_OK;
+    for (int32_t i = 0; i < vocab_size; i++)
+        candidates[i] = (struct sampler_candidate){logits[i], 0, i};
+    int32_t kept = keep_top_k(candidates, vocab_size, top_count);
+    heap_sort(candidates, kept, HEAP_WORST);
+    for (int32_t i = 0; i < kept; i++)
+        out->top[i] = (struct token_logprob){candidates[i].id, candidates[i].logit - max - log_sum};
+    out->top_count = kept;
+    return OCTET_OK;
+}
