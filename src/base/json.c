@@ -178,6 +178,28 @@ static size_t original_offset(const struct scan *scan, size_t offset)
     return offset < scan->size ? offset : scan->size;
 }
 
+/*
+ * jansson points behind the token that it did not like and, when that is short, ends its message in
+ * "near 'TOKEN'": then the error is where the token begins.
+ */
+static size_t error_offset(const struct scan *scan, const json_error_t *problem)
+{
+    bool rewritten = scan->copied > 0;
+    const char *text = rewritten ? scan->out.data : scan->text;
+    size_t size = rewritten ? scan->out.size : scan->size;
+    size_t offset = problem->position > 0 ? (size_t)problem->position : 0;
+    if (offset > size)
+        offset = size;
+    const char *token = strstr(problem->text, " near '");
+    if (token) {
+        token += strlen(" near '");
+        size_t length = strlen(token) - 1; /* without the closing quote */
+        if (length <= offset && memcmp(text + offset - length, token, length) == 0)
+            offset -= length;
+    }
+    return rewritten ? original_offset(scan, offset) : offset;
+}
+
 octet_status json_parse(const char *text, size_t size, size_t limit, const char *name,
                         struct json **out, struct octet_error *err)
 {
@@ -203,11 +225,7 @@ octet_status json_parse(const char *text, size_t size, size_t limit, const char 
         status = error_memory(err, name, size);
         goto out;
     }
-    size_t offset = problem.position > 0 ? (size_t)problem.position : 0;
-    status = position_error(err, OCTET_INPUT, name, text,
-                            rewritten       ? original_offset(&scan, offset)
-                            : offset < size ? offset
-                                            : size,
+    status = position_error(err, OCTET_INPUT, name, text, error_offset(&scan, &problem),
                             size ? problem.text : "the text is empty, JSON was expected");
 out:
     buffer_free(&scan.edits);
