@@ -3,6 +3,12 @@
 
 #include "kernels/ref/ref.h"
 
+#if defined(__x86_64__)
+#include "kernels/x86/select_x86.h"
+#elif defined(__aarch64__)
+#include "kernels/arm/select_arm.h"
+#endif
+
 void kernels_select(const struct cpu_features *features, struct kernels *out)
 {
     *out = (struct kernels){.name = "scalar"};
@@ -10,5 +16,11 @@ void kernels_select(const struct cpu_features *features, struct kernels *out)
     kernels_ref_gemm(out);
     kernels_ref_elementwise(out);
     kernels_ref_attention(out);
+#if defined(__x86_64__)
+    kernels_x86_select(features, out);
+#elif defined(__aarch64__)
+    kernels_arm_select(features, out);
+#else
     (void)features;
+#endif
 }
