@@ -236,17 +236,26 @@ void request_set_notify(struct request *request, void (*notify)(void *context), 
     request->notify_context = context;
 }
 
-void request_publish(struct request *request, uint64_t now_ns)
+/* Under the lock. */
+static void update_status(struct request *request, uint64_t now_ns)
 {
     const struct sequence *sequence = &request->sequence;
-    pthread_mutex_lock(&request->mutex);
     struct request_status *status = &request->status;
-    status->token_count = (size_t)(sequence->token_count - sequence->prompt_count);
+    size_t token_count = (size_t)(sequence->token_count - sequence->prompt_count);
     status->cached_tokens = sequence->cached;
     status->preemptions = sequence->preemptions;
+    if (token_count == status->token_count)
+        return;
+    status->token_count = token_count;
+    status->last_token_ns = now_ns;
     if (status->first_token_ns == 0)
         status->first_token_ns = now_ns;
-    status->last_token_ns = now_ns;
+}
+
+void request_publish(struct request *request, uint64_t now_ns)
+{
+    pthread_mutex_lock(&request->mutex);
+    update_status(request, now_ns);
     pthread_cond_broadcast(&request->changed);
     pthread_mutex_unlock(&request->mutex);
     if (request->notify)
@@ -258,11 +267,10 @@ void request_finish(struct request *request, enum finish_reason reason, int32_t 
 {
     pthread_mutex_lock(&request->mutex);
     struct request_status *status = &request->status;
+    update_status(request, now_ns);
     status->finish_reason = reason;
     status->stop_token = stop_token;
     status->finished_ns = now_ns;
-    status->cached_tokens = request->sequence.cached;
-    status->preemptions = request->sequence.preemptions;
     if (reason == FINISH_ERROR && err) {
         status->error = err->status;
         memcpy(request->error, err->message, sizeof request->error);

@@ -64,9 +64,10 @@ octet_status request_create(const struct request_limits *limits, const int32_t *
                             uint64_t cache_salt, struct request **out, struct octet_error *err);
 void request_retain(struct request *request);
 
-/* Engine's thread: make what the sequence has now readable; tell the reader. */
+/* Engine's thread: make the tokens that the sequence has now readable; tell the reader. */
 void request_publish(struct request *request, uint64_t now_ns);
-/* Engine's thread: the end. err: for FINISH_ERROR. */
+/* The same, and the end: a reader sees the last token and the reason together. err: for
+ * FINISH_ERROR. */
 void request_finish(struct request *request, enum finish_reason reason, int32_t stop_token,
                     const struct octet_error *err, uint64_t now_ns);
 

@@ -21,7 +21,8 @@ void engine_finish(struct engine *engine, struct request *request, enum finish_r
     scheduler_remove(&engine->scheduler, &request->sequence);
     engine->finished[reason]++;
     engine->finished_any = true;
-    /* Counted before the reader hears of it, so that it finds the engine idle if this was the last. */
+    /* Counted before the reader hears of it, so that it finds the engine idle if this was the last.
+     */
     pthread_mutex_lock(&engine->mutex);
     engine->unfinished--;
     pthread_mutex_unlock(&engine->mutex);
@@ -84,12 +85,11 @@ static bool stops(const struct request *request, int32_t id)
     return false;
 }
 
-/* A token was appended: publish it, and end the request where this was its last. */
+/* A token was appended: make it readable, and end the request where this was its last. */
 static void deliver(struct engine *engine, struct request *request, int32_t id)
 {
     struct sequence *sequence = &request->sequence;
     engine->generated_tokens++;
-    request_publish(request, now(engine));
     if (stops(request, id)) {
         engine_finish(engine, request, FINISH_STOP, id, NULL);
     } else if (sequence->token_count == sequence->capacity) {
@@ -101,6 +101,8 @@ static void deliver(struct engine *engine, struct request *request, int32_t id)
                   "it more memory or ask for fewer tokens",
                   engine->pool.block_count * engine->pool.block_size);
         engine_finish(engine, request, FINISH_ERROR, -1, &err);
+    } else {
+        request_publish(request, now(engine));
     }
 }
 

@@ -31,6 +31,7 @@ struct runtime_options {
     enum activation_dtype dtype;
     enum weight_dtype weight_dtype;
     int threads;                    /* 0: as many as the processors this process may use */
+    const char *cpu_mask;           /* instruction sets to use (cpu/features.h); NULL: all */
     int32_t max_model_len;          /* 0: the smaller of the config's and what fits */
     int32_t max_num_seqs;           /* 0: 16 */
     int32_t max_num_batched_tokens; /* 0: 2048, and at least max_num_seqs */
