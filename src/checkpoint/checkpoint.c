@@ -14,25 +14,16 @@
 octet_status checkpoint_add_note(struct checkpoint *checkpoint, struct octet_error *err,
                                  const char *format, ...)
 {
-    struct buffer text;
-    buffer_init(&text, 4096);
-    char line[2048];
+    char raw[2048], line[2048];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    int length = vsnprintf(raw, sizeof raw, format, arguments);
     va_end(arguments);
-    /* Names of tensors are in it: no byte of them may move a cursor, and the line may be cut. */
-    for (const char *p = line; *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
-            buffer_printf(&text, "\\x%02X", (unsigned)(unsigned char)*p);
-        else
-            buffer_append_char(&text, *p);
-    }
-    size_t length = utf8_complete_prefix(buffer_text(&text), text.size);
-    char *note = arena_strndup(&checkpoint->arena, buffer_text(&text), length);
-    buffer_free(&text);
+    bool cut = length < 0 || (size_t)length >= sizeof raw;
+    utf8_printable(line, sizeof line, raw, strlen(raw), cut);
+    char *note = arena_strdup(&checkpoint->arena, line);
     if (!note)
-        return error_memory(err, "note", length);
+        return error_memory(err, "note", strlen(line) + 1);
     if (checkpoint->note_count == checkpoint->note_capacity) {
         size_t capacity = checkpoint->note_capacity ? 2 * checkpoint->note_capacity : 16;
         const char **notes = realloc(checkpoint->notes, capacity * sizeof *notes);

@@ -276,11 +276,6 @@ static octet_status parse_section(const struct json *section, const char *name,
     return refuse(err, name, what);
 }
 
-bool quantization_key(const char *key)
-{
-    return !strcmp(key, "quantization_config") || !strcmp(key, "compression_config");
-}
-
 /* The section of config.json, also inside a sub-model such as "text_config". */
 static const struct json *find_section(const struct json *config)
 {

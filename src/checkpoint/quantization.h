@@ -33,9 +33,6 @@ octet_status quantization_parse(const struct json *config, const struct json *hf
                                 const char *config_name, const char *hf_quant_name,
                                 struct quantization *out, struct octet_error *err);
 
-/* Keys of config.json that hold a quantisation and have no place in a BF16 checkpoint. */
-bool quantization_key(const char *key);
-
 /*
  * Tensor names that betray a quantisation which octet does not read ("x.qweight"): its name, or
  * NULL.

@@ -45,12 +45,6 @@ const char *tensor_shape_text(const struct tensor *tensor, char *out)
     return out;
 }
 
-bool lfs_pointer(const void *bytes, size_t size)
-{
-    static const char mark[] = "version https://git-lfs";
-    return size >= sizeof mark - 1 && !memcmp(bytes, mark, sizeof mark - 1);
-}
-
 static octet_status parse_dtype(const struct json *entry, const char *path, struct tensor *tensor,
                                 struct octet_error *err)
 {
@@ -321,7 +315,7 @@ octet_status safetensors_read(const struct file *file, struct arena *names, stru
     unsigned char start[32] = {0};
     size_t have = file->size < sizeof start ? (size_t)file->size : sizeof start;
     RETURN_IF_ERROR(file_read_at(file, 0, start, have, err));
-    if (lfs_pointer(start, have))
+    if (file_is_lfs_pointer((const char *)start, have))
         return error_set(err, OCTET_INPUT,
                          "%s: this is a Git-LFS pointer, not the file itself; run \"git lfs pull\" "
                          "in the folder (after \"git lfs install\"), or download the file",

@@ -51,7 +51,4 @@ bool safetensors_layout(struct tensor *tensors, size_t count, struct buffer *hea
 /* "[640, 192]"; out holds SAFETENSORS_SHAPE_TEXT bytes and is returned. */
 const char *tensor_shape_text(const struct tensor *tensor, char *out);
 
-/* Is this the text of a Git-LFS pointer? */
-bool lfs_pointer(const void *bytes, size_t size);
-
 #endif
