@@ -169,6 +169,11 @@ uint64_t checkpoint_file_size(const struct checkpoint *checkpoint, int file)
     return checkpoint->files[file].file.size;
 }
 
+const struct file *checkpoint_file(const struct checkpoint *checkpoint, int file)
+{
+    return &checkpoint->files[file].file;
+}
+
 size_t checkpoint_tensor_count(const struct checkpoint *checkpoint)
 {
     return checkpoint->count;

@@ -85,6 +85,7 @@ struct weight_scale {
 };
 
 struct checkpoint;
+struct file; /* base/file.h */
 
 /*
  * Open DIR: config.json, generation_config.json (optional), hf_quant_config.json (optional), the
@@ -106,6 +107,7 @@ const char *checkpoint_quantization(const struct checkpoint *checkpoint);
 size_t checkpoint_file_count(const struct checkpoint *checkpoint);
 const char *checkpoint_file_name(const struct checkpoint *checkpoint, int file);
 uint64_t checkpoint_file_size(const struct checkpoint *checkpoint, int file);
+const struct file *checkpoint_file(const struct checkpoint *checkpoint, int file);
 
 /* Tensors in the order of (file, offset). */
 size_t checkpoint_tensor_count(const struct checkpoint *checkpoint);
