@@ -152,7 +152,7 @@ struct attention_args {
     float *states; /* [tokens * heads][attention_state_floats(head_dim)], 64-byte aligned */
     void *scratch; /* ATTENTION_SCRATCH_BYTES, 64-byte aligned, one for each thread */
 };
-#define ATTENTION_SCRATCH_BYTES ((size_t)256 << 10)
+#define ATTENTION_SCRATCH_BYTES ((size_t)320 << 10)
 
 struct kernels {
     const char *name; /* of the best level in use: "scalar", "avx2", "avx512", ... */

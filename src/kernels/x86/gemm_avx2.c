@@ -5,11 +5,10 @@
  */
 #include <string.h>
 
+#include "kernels/lanes/inline.h"
 #include "kernels/x86/mxcsr.h"
 #include "kernels/x86/x86.h"
 #include "numeric/half.h"
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #define CHUNK 256
 #define GROUP 4
@@ -225,7 +224,7 @@ ALWAYS_INLINE void tile_group(const struct gemm_args *a, size_t panel, size_t co
 ALWAYS_INLINE void gemm_avx2(const struct gemm_args *a, enum float_type x_type, widen_pair *widen,
                              size_t pair_bytes, int lane_order)
 {
-    unsigned saved = mxcsr_flush();
+    unsigned long saved = fp_mode_flush();
     size_t panels = (a->columns + PANEL_ROWS - 1) / PANEL_ROWS;
     if (a->m == 1) {
         for (size_t p = 0; p < panels; p++)
@@ -237,7 +236,7 @@ ALWAYS_INLINE void gemm_avx2(const struct gemm_args *a, enum float_type x_type, 
                            a->m - m < CHUNK ? a->m - m : CHUNK, x_type, widen, pair_bytes,
                            lane_order);
     }
-    mxcsr_restore(saved);
+    fp_mode_restore(saved);
 }
 
 static void gemm_fp8_bf16_avx2(const struct gemm_args *a)

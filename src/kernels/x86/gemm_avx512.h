@@ -13,9 +13,8 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "kernels/lanes/inline.h"
 #include "kernels/x86/mxcsr.h"
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #define CHUNK 512
 #define GROUP 4
@@ -276,7 +275,7 @@ ALWAYS_INLINE void tile_group(const struct gemm_args *a, size_t panel, size_t co
 ALWAYS_INLINE void gemm_avx512(const struct gemm_args *a, enum float_type x_type, widen_pair *widen,
                                size_t pair_bytes)
 {
-    unsigned saved = mxcsr_flush();
+    unsigned long saved = fp_mode_flush();
     size_t panels = (a->columns + PANEL_ROWS - 1) / PANEL_ROWS;
     if (a->m <= 4) {
         float *x_block = ((struct avx512_scratch *)a->scratch)->x[0];
@@ -296,7 +295,7 @@ ALWAYS_INLINE void gemm_avx512(const struct gemm_args *a, enum float_type x_type
                 tile_group(a, p, panels - p < GROUP ? panels - p : GROUP, m,
                            a->m - m < CHUNK ? a->m - m : CHUNK, x_type, widen, pair_bytes);
     }
-    mxcsr_restore(saved);
+    fp_mode_restore(saved);
 }
 
 #endif

@@ -174,7 +174,7 @@ ALWAYS_INLINE void group_bf16(const struct gemm_args *a, size_t panel, size_t co
 
 ALWAYS_INLINE void gemm_bf16(const struct gemm_args *a, load_pair *load, size_t pair_bytes)
 {
-    unsigned saved = mxcsr_flush();
+    unsigned long saved = fp_mode_flush();
     size_t panels = (a->columns + PANEL_ROWS - 1) / PANEL_ROWS;
     if (a->m <= 4) {
         for (size_t p = 0; p < panels; p++) {
@@ -193,7 +193,7 @@ ALWAYS_INLINE void gemm_bf16(const struct gemm_args *a, load_pair *load, size_t 
                 group_bf16(a, p, panels - p < GROUP ? panels - p : GROUP, m,
                            a->m - m < CHUNK ? a->m - m : CHUNK, load, pair_bytes);
     }
-    mxcsr_restore(saved);
+    fp_mode_restore(saved);
 }
 
 static void gemm_fp8_bf16_dpbf16(const struct gemm_args *a)

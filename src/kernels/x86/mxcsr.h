@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-static inline unsigned mxcsr_flush(void)
+static inline unsigned long fp_mode_flush(void)
 {
     unsigned saved = _mm_getcsr();
     _mm_setcsr(0x1F80u | _MM_FLUSH_ZERO_ON | 0x40u); /* 0x40: denormals are zeros */
@@ -13,10 +13,10 @@ static inline unsigned mxcsr_flush(void)
     return saved;
 }
 
-static inline void mxcsr_restore(unsigned saved)
+static inline void fp_mode_restore(unsigned long saved)
 {
     __asm__ volatile("" ::: "memory");
-    _mm_setcsr(saved);
+    _mm_setcsr((unsigned)saved);
 }
 
 #endif

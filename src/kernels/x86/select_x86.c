@@ -29,10 +29,14 @@ void kernels_x86_select(const struct cpu_features *features, struct kernels *tab
         return;
     table->name = "avx2";
     kernels_avx2_gemm(table);
+    kernels_avx2_elementwise(table);
+    kernels_avx2_attention(table);
     if (!features->avx512)
         return;
     table->name = "avx512";
     kernels_avx512_gemm(table);
+    kernels_avx512_elementwise(table);
+    kernels_avx512_attention(table);
     if (!features->avx512_vbmi)
         return;
     table->name = "avx512_vbmi";

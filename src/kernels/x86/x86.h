@@ -12,7 +12,6 @@
 void kernels_avx2_gemm(struct kernels *table);
 void kernels_avx2_elementwise(struct kernels *table);
 void kernels_avx2_attention(struct kernels *table);
-void kernels_avx2_pack(struct kernels *table);
 void kernels_avx512_gemm(struct kernels *table);
 void kernels_avx512_elementwise(struct kernels *table);
 void kernels_avx512_attention(struct kernels *table);
