@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds and tests octet.
+#
+#   scripts/test.sh          release build, unit tests, command-line tests: minutes
+#   scripts/test.sh --all    and sanitizers, fuzzing, aarch64 under qemu, lints: what CI runs
+#
+# The last line has the counts; skipped tests are named above it. Exit 1 if anything failed.
+# Logs are left in build/test-logs/.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+all=no
+case "${1:-}" in
+'') ;;
+--all) all=yes ;;
+*)
+    echo "usage: scripts/test.sh [--all]" >&2
+    exit 2
+    ;;
+esac
+
+jobs=$(nproc)
+logs=build/test-logs
+rm -rf $logs
+mkdir -p $logs
+export NO_COLOR=1
+
+# stage NAME COMMAND...: runs it with its output in a log; the end of the log is shown on failure.
+# What it did is one line of stages.txt, which the summary counts.
+stage() {
+    local name=$1 start=$SECONDS status
+    shift
+    printf '== %s\n' "$name"
+    "$@" >"$logs/$name.log" 2>&1 </dev/null
+    status=$?
+    case $status in
+    0) echo "   ok, $((SECONDS - start)) s" ;;
+    77) echo "   skipped: $(tail -1 "$logs/$name.log")" ;;
+    *)
+        tail -n 60 "$logs/$name.log"
+        echo "   FAILED ($status), $((SECONDS - start)) s; all of it: $logs/$name.log"
+        ;;
+    esac
+    printf '%s\t%s\t%s\n' "$name" "$status" "$(tail -1 "$logs/$name.log")" >>$logs/stages.txt
+    return $status
+}
+
+build() {
+    cmake --preset "$1" -DOCTET_WERROR=ON && cmake --build --preset "$1" -j "$jobs"
+}
+
+# ctest's own log has what every test printed; the summary counts from it.
+run_ctest() {
+    local preset=$1 status
+    shift
+    ctest --test-dir "build/$preset" --output-on-failure --timeout 900 -j "$jobs" "$@"
+    status=$?
+    cp "build/$preset/Testing/Temporary/LastTest.log" "$logs/ctest-$preset.txt"
+    return $status
+}
+
+# The first Python that has the test tools: a version manager's may shadow the distribution's.
+find_python() {
+    local candidate
+    for candidate in python3 /usr/bin/python3; do
+        if "$candidate" -c 'import pytest, pexpect' >/dev/null 2>&1; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo python3
+}
+
+run_pytest() {
+    local preset=$1
+    shift
+    if [ ! -d tests/cli ]; then
+        echo "tests/cli is missing"
+        return 1
+    fi
+    OCTET_BIN=$PWD/build/$preset/src/cli/octet "$(find_python)" -m pytest tests/cli -q -ra \
+        -p no:cacheprovider --junitxml="$logs/pytest-$preset.xml" "$@"
+}
+
+# Sanitized programs must find a fault, not a leak of the machine they run on.
+sanitized() {
+    ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 \
+        UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=second_deadlock_stack=1 "$@"
+}
+
+can_fuzz() {
+    echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d && n > 9; }' |
+        clang -fsanitize=fuzzer,address -x c - -o "$logs/can_fuzz" >/dev/null 2>&1
+}
+
+# Every target for a while, from its corpus; the corpus in the tree is not written to.
+run_fuzzers() {
+    can_fuzz || { echo "no clang with libFuzzer"; return 77; }
+    cmake --preset fuzz && cmake --build --preset fuzz -j "$jobs" --target fuzzers || return 1
+    local target name failed=0
+    for target in build/fuzz/tests/fuzz/fuzz_*; do
+        if [ ! -x "$target" ] || [ ! -f "$target" ]; then
+            continue
+        fi
+        name=${target##*/fuzz_}
+        mkdir -p "$logs/fuzz/$name"
+        if "$target" -max_total_time="${OCTET_FUZZ_SECONDS:-20}" -timeout=20 -rss_limit_mb=2048 \
+            -max_len=65536 -artifact_prefix="$logs/fuzz/$name-" "$logs/fuzz/$name" \
+            "tests/fuzz/corpus/$name" >"$logs/fuzz/$name.log" 2>&1; then
+            grep -E '^Done' "$logs/fuzz/$name.log" | sed "s/^/fuzz $name: /"
+        else
+            tail -40 "$logs/fuzz/$name.log"
+            echo "fuzz $name: FAILED"
+            failed=1
+        fi
+    done
+    return $failed
+}
+
+run_aarch64() {
+    local script=tests/kernels/run_aarch64.sh
+    [ -f $script ] || { echo "$script is missing"; return 77; }
+    bash $script
+}
+
+if [ $all = yes ]; then
+    stage setup sh scripts/setup_env.sh --all || exit 1
+else
+    stage setup sh scripts/setup_env.sh || exit 1
+fi
+
+# Nothing else makes sense without the release build.
+if stage build-release build release; then
+    stage ctest-release run_ctest release
+    stage pytest-release run_pytest release
+    if [ $all = yes ]; then
+        stage lint bash scripts/lint.sh
+        if stage build-asan build asan; then
+            stage ctest-asan sanitized run_ctest asan
+            stage pytest-asan sanitized run_pytest asan -m 'not slow'
+        fi
+        if stage build-tsan build tsan; then
+            stage ctest-tsan sanitized run_ctest tsan -R 'parallel|backend|engine|runtime|sim'
+        fi
+        stage fuzz run_fuzzers
+        stage aarch64 run_aarch64
+    fi
+fi
+
+echo
+python3 tools/test_summary.py $logs
