@@ -126,7 +126,7 @@ for name in "${@:-format tidy layers lengths banned baseline symbols shell commi
         0) echo "lint $check: ok ($((SECONDS - start)) s)" ;;
         77) echo "lint $check: skipped ($(head -1 "$log"))" ;;
         *)
-            head -60 "$log"
+            grep -E "error|warning" "$log" | head -40 || head -40 "$log"
             echo "lint $check: FAILED"
             failed=1
             ;;

@@ -38,7 +38,7 @@ static bool reserve(struct buffer *buffer, size_t more)
         return false;
     }
     size_t needed = buffer->size + more + 1;
-    if (needed <= buffer->capacity)
+    if (buffer->data && needed <= buffer->capacity)
         return true;
     size_t capacity = buffer->capacity < SIZE_MAX / 2 ? buffer->capacity * 2 : needed;
     if (capacity < CAPACITY_MIN)
