@@ -136,8 +136,8 @@ static octet_status check_extra(const struct expectation *want)
         if (entry->role == ROLE_SCALE || has_suffix(entry->tensor.name, ".rotary_emb.inv_freq"))
             continue;
         return error_set(want->err, OCTET_INPUT,
-                         "%s: tensor '%s' has no place in %s with %" PRId64
-                         " layers as config.json states it; config.json or the weights belong to "
+                         "%s: tensor '%s' has no place in %s with num_hidden_layers %" PRId64
+                         " as config.json states it; config.json or the weights belong to "
                          "another model: download both again",
                          checkpoint_tensor_path(want->checkpoint, &entry->tensor),
                          entry->tensor.name, want->config->architecture_name, want->config->layers);

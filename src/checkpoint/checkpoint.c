@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/utf8.h"
 #include "checkpoint/checkpoint_internal.h"
+#include "checkpoint/remedy.h"
 #include "numeric/fp8.h"
 
 #define CONFIG_BYTES_MAX ((size_t)64 << 20)
@@ -52,7 +53,7 @@ static octet_status load_json(const char *directory, const char *name, bool requ
                            "%s: the file holds %s, expected an object; restore the published file",
                            path, json_type_name(json_type(*out)));
     free(path);
-    return status;
+    return error_add_remedy(err, status, "restore the published file");
 }
 
 static octet_status load_configs(struct checkpoint *checkpoint, struct octet_error *err)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "checkpoint/checkpoint_internal.h"
+#include "checkpoint/remedy.h"
 #include "checkpoint/safetensors.h"
 
 #define INDEX_NAME "model.safetensors.index.json"
@@ -38,7 +39,7 @@ static octet_status add_file(struct checkpoint *checkpoint, const char *name,
                                              : error_memory(err, "path", strlen(name));
     free(path);
     if (status != OCTET_OK)
-        return status;
+        return error_add_remedy(err, status, "put the file itself there");
     int index = (int)checkpoint->file_count++;
     struct safetensors part;
     RETURN_IF_ERROR(safetensors_read(&file->file, &checkpoint->arena, &part, err));
@@ -220,9 +221,10 @@ static octet_status open_by_index(struct checkpoint *checkpoint, const char *pat
                                   struct octet_error *err)
 {
     struct json *index = NULL;
-    RETURN_IF_ERROR(json_load(path, INDEX_BYTES_MAX, &index, err));
+    octet_status status = json_load(path, INDEX_BYTES_MAX, &index, err);
+    if (status != OCTET_OK)
+        return error_add_remedy(err, status, "restore the published index");
     const struct json *map = json_get(index, "weight_map");
-    octet_status status;
     if (json_type(map) != JSON_TYPE_OBJECT || json_count(map) == 0)
         status = error_set(err, OCTET_INPUT,
                            "%s: \"weight_map\" is %s, expected an object that names the file of "

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include "checkpoint/remedy.h"
 #include "checkpoint/rope_config.h"
 
 /* Far above any published model, and low enough that products of three stay below 2^63. */
@@ -201,14 +202,10 @@ static octet_status parse_merged(const struct json *config, const char *name,
     return rope_config_parse(config, name, out->max_position_embeddings, &out->rope, err);
 }
 
-octet_status model_config_parse(const struct json *config, const struct json *overrides,
-                                const char *name, struct model_config *out, struct octet_error *err)
+static octet_status parse_overridden(const struct json *config, const struct json *overrides,
+                                     const char *name, struct model_config *out,
+                                     struct octet_error *err)
 {
-    if (!overrides || json_type(overrides) == JSON_TYPE_NULL)
-        return parse_merged(config, name, out, err);
-    if (json_type(overrides) != JSON_TYPE_OBJECT)
-        return error_set(err, OCTET_USAGE, "--hf-overrides is %s, expected a JSON object",
-                         json_type_name(json_type(overrides)));
     struct json *merged = json_copy(config);
     bool made = merged != NULL;
     for (struct json_iter it = json_iter(overrides); made && json_next(&it);)
@@ -217,4 +214,18 @@ octet_status model_config_parse(const struct json *config, const struct json *ov
         made ? parse_merged(merged, name, out, err) : error_memory(err, "config with overrides", 0);
     json_free(merged);
     return status;
+}
+
+octet_status model_config_parse(const struct json *config, const struct json *overrides,
+                                const char *name, struct model_config *out, struct octet_error *err)
+{
+    octet_status status;
+    if (!overrides || json_type(overrides) == JSON_TYPE_NULL)
+        status = parse_merged(config, name, out, err);
+    else if (json_type(overrides) == JSON_TYPE_OBJECT)
+        status = parse_overridden(config, overrides, name, out, err);
+    else
+        return error_set(err, OCTET_USAGE, "--hf-overrides is %s, expected a JSON object",
+                         json_type_name(json_type(overrides)));
+    return error_add_remedy(err, status, "restore the published file");
 }

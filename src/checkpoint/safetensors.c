@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/checked.h"
+#include "checkpoint/remedy.h"
 
 struct dtype_info {
     const char *name;
@@ -259,6 +260,65 @@ static octet_status parse_entries(const struct json *header, uint64_t data_size,
     return check_coverage(out, data_size, path, err);
 }
 
+struct key_text {
+    const char *text;
+    size_t length;
+};
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct key_text *a = left, *b = right;
+    size_t shorter = a->length < b->length ? a->length : b->length;
+    int order = memcmp(a->text, b->text, shorter);
+    return order ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/*
+ * The parser refuses a key that comes twice without saying which. Collect the strings of depth 1
+ * that a colon follows; the text may be broken in any way.
+ */
+static size_t collect_keys(const char *text, size_t size, struct key_text *keys, size_t most)
+{
+    size_t count = 0;
+    int depth = 0;
+    for (size_t i = 0; i < size && count < most; i++) {
+        depth += (text[i] == '{' || text[i] == '[') - (text[i] == '}' || text[i] == ']');
+        if (text[i] != '"')
+            continue;
+        size_t begin = ++i;
+        while (i < size && text[i] != '"')
+            i += text[i] == '\\' ? 2 : 1;
+        size_t next = i + 1;
+        while (next < size && (text[next] == ' ' || text[next] == '\n'))
+            next++;
+        if (i < size && depth == 1 && next < size && text[next] == ':')
+            keys[count++] = (struct key_text){text + begin, i - begin};
+    }
+    return count;
+}
+
+/* Say what is wrong with a header that the JSON parser has refused, and what to do. */
+static octet_status explain_refusal(const char *text, size_t size, const char *path,
+                                    octet_status status, struct octet_error *err)
+{
+    size_t most = size / 4 + 1; /* a key takes "": and one byte more at least */
+    struct key_text *keys = status == OCTET_INPUT ? malloc(most * sizeof *keys) : NULL;
+    size_t count = keys ? collect_keys(text, size, keys, most) : 0;
+    qsort(keys, count, sizeof *keys, compare_keys);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_keys(&keys[i - 1], &keys[i]) == 0) {
+            status =
+                error_set(err, OCTET_INPUT,
+                          "%s: duplicate tensor '%.*s', expected each name once; the header "
+                          "is damaged: download the file again",
+                          path, (int)(keys[i].length < 512 ? keys[i].length : 512), keys[i].text);
+            break;
+        }
+    }
+    free(keys);
+    return error_add_remedy(err, status, "the header is damaged: download the file again");
+}
+
 octet_status safetensors_parse(const char *text, size_t size, uint64_t file_size, const char *path,
                                struct arena *names, struct safetensors *out,
                                struct octet_error *err)
@@ -272,7 +332,7 @@ octet_status safetensors_parse(const char *text, size_t size, uint64_t file_size
     struct json *header = NULL;
     octet_status status = json_parse(text, size, SAFETENSORS_HEADER_MAX, path, &header, err);
     if (status != OCTET_OK)
-        return status;
+        return explain_refusal(text, size, path, status, err);
     out->data_offset = 8 + size;
     if (json_type(header) == JSON_TYPE_OBJECT)
         status = parse_entries(header, file_size - out->data_offset, path, names, out, err);
@@ -312,7 +372,7 @@ octet_status safetensors_read(const struct file *file, struct arena *names, stru
                               struct octet_error *err)
 {
     memset(out, 0, sizeof *out);
-    unsigned char start[32] = {0};
+    unsigned char start[64] = {0}; /* enough for a Git-LFS pointer's first line */
     size_t have = file->size < sizeof start ? (size_t)file->size : sizeof start;
     RETURN_IF_ERROR(file_read_at(file, 0, start, have, err));
     if (file_is_lfs_pointer((const char *)start, have))
