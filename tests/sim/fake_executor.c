@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static uint64_t mix(uint64_t x)
 {
@@ -140,19 +141,17 @@ static octet_status step(void *context, const struct step_batch *batch, float *l
         fake->fail_next = false;
         return error_set(err, OCTET_DEVICE, "fake: the step was told to fail");
     }
-    uint64_t *values = malloc((size_t)batch->token_count * sizeof *values);
-    if (!values)
-        return error_memory(err, "fake", (size_t)batch->token_count);
+    if (fake->delay_us > 0)
+        usleep((useconds_t)fake->delay_us);
     for (int32_t s = 0; s < batch->sequence_count; s++)
-        compute(fake, batch, s, values);
+        compute(fake, batch, s, fake->values);
     for (int32_t i = 0; i < batch->logit_row_count; i++) {
         float *row = logits + (size_t)i * (size_t)fake->vocab_size;
-        fake_logits(values[batch->logit_rows[i]], fake->vocab_size, row);
+        fake_logits(fake->values[batch->logit_rows[i]], fake->vocab_size, row);
         if (i == fake->nan_row)
             row[fake->vocab_size / 2] = NAN;
     }
     fake->nan_row = -1;
-    free(values);
     return OCTET_OK;
 }
 
@@ -170,7 +169,8 @@ bool fake_executor_init(struct fake_executor *fake, int32_t vocab_size, int32_t 
     size_t slots = (size_t)block_size * (size_t)block_count;
     fake->kv = malloc(slots * sizeof *fake->kv);
     fake->written = calloc(slots, sizeof *fake->written);
-    if (!fake->kv || !fake->written)
+    fake->values = calloc((size_t)max_tokens, sizeof *fake->values);
+    if (!fake->kv || !fake->written || !fake->values)
         return false;
     memset(fake->kv, 0xa5, slots * sizeof *fake->kv);
     return true;
@@ -178,6 +178,7 @@ bool fake_executor_init(struct fake_executor *fake, int32_t vocab_size, int32_t 
 
 void fake_executor_free(struct fake_executor *fake)
 {
+    free(fake->values);
     free(fake->written);
     free(fake->kv);
     memset(fake, 0, sizeof *fake);

@@ -14,7 +14,9 @@ struct fake_executor {
     int32_t max_tokens, max_sequences, max_rows;
     uint64_t *kv;     /* [block_count * block_size] */
     int32_t *written; /* [block_count * block_size] number of the step that wrote the slot */
+    uint64_t *values; /* [max_tokens] of the present step */
     int32_t step_count;
+    int32_t delay_us;    /* a step takes this long */
     bool fail_next;      /* the next step answers OCTET_DEVICE */
     int32_t nan_row;     /* this row of the next step is NaN; -1: none */
     char complaint[256]; /* what was wrong with a batch; "" while all was right */
