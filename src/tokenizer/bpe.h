@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocab.h"
+#include "tokenizer/vocab_source.h"
 
 struct bpe_merge {
     int32_t left, right; /* left < 0: an empty slot */
@@ -39,11 +40,12 @@ struct bpe_scratch {
 octet_status bpe_check(const struct json *model, const char *name, struct octet_error *err);
 
 /*
- * Read the options and merges of tokenizer.json's "model". vocab is sealed. name begins each
- * message. Errors: OCTET_INPUT, OCTET_UNSUPPORTED, OCTET_MEMORY.
+ * Take the options of tokenizer.json's "model" and the merges of the source. The model was checked
+ * and vocab is sealed. name begins each message. Errors: OCTET_INPUT, OCTET_MEMORY.
  */
-octet_status bpe_load(const struct json *model, const struct vocab *vocab, const char *name,
-                      struct bpe *out, struct octet_error *err);
+octet_status bpe_load(const struct json *model, const struct vocab_source *source,
+                      const struct vocab *vocab, const char *name, struct bpe *out,
+                      struct octet_error *err);
 void bpe_free(struct bpe *bpe);
 
 void bpe_scratch_free(struct bpe_scratch *scratch);

@@ -6,41 +6,6 @@
 #include "tokenizer/bpe_table.h"
 #include "tokenizer/byte_level.h"
 
-/* The two texts of a merge, as the JSON document holds them. */
-struct merge_text {
-    const char *left, *right;
-    size_t left_size, right_size;
-};
-
-/* "a b" or ["a", "b"]. */
-static bool read_merge(const struct json *value, struct merge_text *out)
-{
-    size_t size;
-    const char *text = json_string_n(value, &size);
-    if (text) {
-        const char *space = memchr(text, ' ', size);
-        if (!space || memchr(space + 1, ' ', size - (size_t)(space + 1 - text)))
-            return false;
-        out->left = text;
-        out->left_size = (size_t)(space - text);
-        out->right = space + 1;
-        out->right_size = size - out->left_size - 1;
-    } else {
-        out->left = json_string_n(json_at(value, 0), &out->left_size);
-        out->right = json_string_n(json_at(value, 1), &out->right_size);
-        if (json_count(value) != 2 || !out->left || !out->right)
-            return false;
-    }
-    return out->left_size > 0 && out->right_size > 0;
-}
-
-/* The first lines of old files: "#version: 0.2". */
-static bool is_version_line(const struct json *value)
-{
-    const char *text = json_string(value);
-    return text && strncmp(text, "#version", 8) == 0;
-}
-
 /* Resolve one merge and put it into the table. Of a repeated pair the last line counts, as in the
  * reference. */
 static octet_status add_merge(struct bpe *bpe, const struct merge_text *text, uint32_t rank,
@@ -55,16 +20,19 @@ static octet_status add_merge(struct bpe *bpe, const struct merge_text *text, ui
     char *bytes = scratch->data;
     if (!byte_level_decode(text->left, text->left_size, bytes, &left_size) ||
         !byte_level_decode(text->right, text->right_size, bytes + left_size, &right_size))
-        return error_set(err, OCTET_INPUT,
-                         "%s: model.merges[%u]: a character is not of the byte-level alphabet",
-                         name, rank);
+        return error_set(
+            err, OCTET_INPUT,
+            "%s: merge %u of model.merges: a character is not of the byte-level alphabet", name,
+            rank);
     int32_t left = vocab_find(bpe->vocab, bytes, left_size);
     int32_t right = vocab_find(bpe->vocab, bytes + left_size, right_size);
     int32_t joined = vocab_find(bpe->vocab, bytes, left_size + right_size);
     if (left < 0 || right < 0 || joined < 0)
         return error_set(
-            err, OCTET_INPUT, "%s: model.merges[%u]: \"%.*s\" + \"%.*s\": %s is not in model.vocab",
-            name, rank, (int)text->left_size, text->left, (int)text->right_size, text->right,
+            err, OCTET_INPUT,
+            "%s: merge %u of model.merges: \"%.*s\" + \"%.*s\": %s is not in model.vocab", name,
+            rank, vocab_shown(text->left_size), text->left, vocab_shown(text->right_size),
+            text->right,
             left < 0    ? "the left part"
             : right < 0 ? "the right part"
                         : "the joined token");
@@ -76,17 +44,10 @@ static octet_status add_merge(struct bpe *bpe, const struct merge_text *text, ui
     return OCTET_OK;
 }
 
-static octet_status load_merges(struct bpe *bpe, const struct json *merges, const char *name,
-                                struct octet_error *err)
+static octet_status load_merges(struct bpe *bpe, const struct vocab_source *source,
+                                const char *name, struct octet_error *err)
 {
-    if (json_type(merges) != JSON_TYPE_ARRAY)
-        return error_set(err, OCTET_INPUT, "%s: model.merges is %s, expected an array", name,
-                         json_type_name(json_type(merges)));
-    size_t count = json_count(merges);
-    if (count >= VOCAB_ID_LIMIT)
-        return error_set(err, OCTET_LIMIT,
-                         "%s: model.merges has %zu entries, at most %d are accepted", name, count,
-                         VOCAB_ID_LIMIT);
+    size_t count = source->merge_count;
     size_t slots = 16;
     while (slots < count + count / 2)
         slots *= 2;
@@ -97,23 +58,10 @@ static octet_status load_merges(struct bpe *bpe, const struct json *merges, cons
     bpe->slot_mask = (uint32_t)(slots - 1);
 
     struct buffer scratch;
-    buffer_init(&scratch, (size_t)4 << 20);
+    buffer_init(&scratch, (size_t)1 << 30);
     octet_status status = OCTET_OK;
-    uint32_t rank = 0;
-    for (size_t i = 0; i < count && status == OCTET_OK; i++) {
-        struct merge_text text;
-        const struct json *value = json_at(merges, i);
-        if (is_version_line(value))
-            continue;
-        if (read_merge(value, &text))
-            status = add_merge(bpe, &text, rank++, &scratch, name, err);
-        else
-            status =
-                error_set(err, OCTET_INPUT,
-                          "%s: model.merges[%zu]: expected \"a b\" or [\"a\", \"b\"], two parts "
-                          "that are not empty",
-                          name, i);
-    }
+    for (size_t i = 0; i < count && status == OCTET_OK; i++)
+        status = add_merge(bpe, &source->merges[i], (uint32_t)i, &scratch, name, err);
     buffer_free(&scratch);
     return status;
 }
@@ -178,8 +126,9 @@ static octet_status load_bytes(struct bpe *bpe, const struct json *model, const 
     return OCTET_OK;
 }
 
-octet_status bpe_load(const struct json *model, const struct vocab *vocab, const char *name,
-                      struct bpe *out, struct octet_error *err)
+octet_status bpe_load(const struct json *model, const struct vocab_source *source,
+                      const struct vocab *vocab, const char *name, struct bpe *out,
+                      struct octet_error *err)
 {
     *out = (struct bpe){.vocab = vocab};
     octet_status status =
@@ -187,7 +136,7 @@ octet_status bpe_load(const struct json *model, const struct vocab *vocab, const
     if (status == OCTET_OK)
         status = load_bytes(out, model, name, err);
     if (status == OCTET_OK)
-        status = load_merges(out, json_get(model, "merges"), name, err);
+        status = load_merges(out, source, name, err);
     if (status != OCTET_OK)
         bpe_free(out);
     return status;

@@ -5,22 +5,13 @@
 #include "base/file.h"
 #include "tokenizer/tokenizer_parts.h"
 
-octet_status tokenizer_open(const char *directory, struct tokenizer **out, struct octet_error *err)
+octet_status tokenizer_open_json(const char *text, size_t size, const char *name,
+                                 struct tokenizer **out, struct octet_error *err)
 {
-    struct json *document = NULL;
-    char *path = path_join(directory, "tokenizer.json");
     struct tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    octet_status status = OCTET_OK;
-    if (!path || !tokenizer)
-        status = error_memory(err, "a tokenizer", sizeof *tokenizer);
-    if (status == OCTET_OK)
-        status = json_load(path, TOKENIZER_JSON_LIMIT, &document, err);
-    if (status == OCTET_OK)
-        status = tokenizer_load(tokenizer, document, path, err);
-    if (status == OCTET_OK)
-        status = tokenizer_load_config(tokenizer, directory, err);
-    json_free(document);
-    free(path);
+    if (!tokenizer)
+        return error_memory(err, "a tokenizer", sizeof *tokenizer);
+    octet_status status = tokenizer_load(tokenizer, text, size, name, err);
     if (status != OCTET_OK) {
         tokenizer_close(tokenizer);
         return status;
@@ -29,17 +20,25 @@ octet_status tokenizer_open(const char *directory, struct tokenizer **out, struc
     return OCTET_OK;
 }
 
-octet_status tokenizer_open_json(const char *text, size_t size, const char *name,
-                                 struct tokenizer **out, struct octet_error *err)
+octet_status tokenizer_open(const char *directory, struct tokenizer **out, struct octet_error *err)
 {
-    struct json *document = NULL;
-    struct tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    if (!tokenizer)
-        return error_memory(err, "a tokenizer", sizeof *tokenizer);
-    octet_status status = json_parse(text, size, TOKENIZER_JSON_LIMIT, name, &document, err);
+    struct tokenizer *tokenizer = NULL;
+    struct buffer text;
+    buffer_init(&text, TOKENIZER_JSON_LIMIT);
+    char *path = path_join(directory, "tokenizer.json");
+    octet_status status = path ? file_read_all(path, TOKENIZER_JSON_LIMIT, &text, err)
+                               : error_memory(err, "a path", strlen(directory));
+    if (status == OCTET_OK && file_is_lfs_pointer(buffer_text(&text), text.size))
+        status = error_set(err, OCTET_INPUT,
+                           "%s: is a Git-LFS pointer of %zu bytes, not the file it stands for; "
+                           "run \"git lfs pull\" in its directory",
+                           path, text.size);
     if (status == OCTET_OK)
-        status = tokenizer_load(tokenizer, document, name, err);
-    json_free(document);
+        status = tokenizer_open_json(buffer_text(&text), text.size, path, &tokenizer, err);
+    if (status == OCTET_OK)
+        status = tokenizer_load_config(tokenizer, directory, err);
+    free(path);
+    buffer_free(&text);
     if (status != OCTET_OK) {
         tokenizer_close(tokenizer);
         return status;

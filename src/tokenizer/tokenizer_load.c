@@ -3,41 +3,25 @@
 #include <string.h>
 
 #include "tokenizer/tokenizer_parts.h"
+#include "tokenizer/vocab_source.h"
 
 #define SEQUENCE_DEPTH_MAX 4
 
-static octet_status highest_vocab_id(const struct json *entries, const char *name, int32_t *highest,
-                                     struct octet_error *err)
+static octet_status load_vocab(struct tokenizer *tokenizer, const struct json *added,
+                               const struct vocab_source *source, const char *name,
+                               struct octet_error *err)
 {
-    if (json_type(entries) != JSON_TYPE_OBJECT)
-        return error_set(err, OCTET_INPUT, "%s: model.vocab is %s, expected an object", name,
-                         json_type_name(json_type(entries)));
-    for (struct json_iter it = json_iter(entries); json_next(&it);) {
-        int64_t id = json_integer(it.value, -1);
-        if (id < 0 || id >= VOCAB_ID_LIMIT)
-            return error_set(err, OCTET_INPUT,
-                             "%s: model.vocab[\"%.100s\"]: expected an integer from 0 to %d", name,
-                             it.key, VOCAB_ID_LIMIT - 1);
-        if (id > *highest)
-            *highest = (int32_t)id;
-    }
-    return OCTET_OK;
-}
-
-static octet_status load_vocab(struct tokenizer *tokenizer, const struct json *document,
-                               const char *name, struct octet_error *err)
-{
-    const struct json *entries = json_get_path(document, "model.vocab");
-    const struct json *added = json_get(document, "added_tokens");
     int32_t highest;
     RETURN_IF_ERROR(added_tokens_check(added, name, &highest, err));
-    RETURN_IF_ERROR(highest_vocab_id(entries, name, &highest, err));
+    for (size_t i = 0; i < source->pair_count; i++)
+        if (source->pairs[i].id > highest)
+            highest = source->pairs[i].id;
     RETURN_IF_ERROR(vocab_init(&tokenizer->vocab, highest + 1, err));
-    for (struct json_iter it = json_iter(entries); json_next(&it);)
-        RETURN_IF_ERROR(vocab_put(&tokenizer->vocab, (int32_t)json_integer(it.value, 0), it.key,
-                                  it.key_length, VOCAB_MODEL, name, err));
+    for (size_t i = 0; i < source->pair_count; i++)
+        RETURN_IF_ERROR(vocab_put(&tokenizer->vocab, source->pairs[i].id, source->pairs[i].text,
+                                  source->pairs[i].size, VOCAB_MODEL, name, err));
     RETURN_IF_ERROR(added_tokens_put(added, &tokenizer->vocab, name, err));
-    return vocab_seal(&tokenizer->vocab, err);
+    return vocab_seal(&tokenizer->vocab, name, err);
 }
 
 /* NFC or nothing; recursion ends at SEQUENCE_DEPTH_MAX. */
@@ -78,25 +62,72 @@ static octet_status check_decoder(const struct json *decoder, const char *name,
                      type ? type : "absent");
 }
 
-octet_status tokenizer_load(struct tokenizer *tokenizer, const struct json *document,
-                            const char *name, struct octet_error *err)
+/* What needs no vocabulary: unsupported components explain more than a field of a foreign one. */
+static octet_status load_components(struct tokenizer *tokenizer, const struct json *document,
+                                    const char *name, struct octet_error *err)
 {
-    const struct json *added = json_get(document, "added_tokens");
-    if (json_type(json_get(document, "model")) != JSON_TYPE_OBJECT)
+    const struct json *model = json_get(document, "model");
+    if (json_type(model) != JSON_TYPE_OBJECT)
         return error_set(err, OCTET_INPUT, "%s: model is %s, expected an object", name,
-                         json_type_name(json_type(json_get(document, "model"))));
-    /* Unsupported components first: they explain more than a field of a foreign vocabulary. */
+                         json_type_name(json_type(model)));
     RETURN_IF_ERROR(
         load_normalizer(json_get(document, "normalizer"), name, 0, &tokenizer->nfc, err));
     RETURN_IF_ERROR(
         pretok_open(json_get(document, "pre_tokenizer"), name, &tokenizer->pretok, err));
     RETURN_IF_ERROR(check_decoder(json_get(document, "decoder"), name, err));
-    RETURN_IF_ERROR(bpe_check(json_get(document, "model"), name, err));
-    RETURN_IF_ERROR(load_vocab(tokenizer, document, name, err));
-    RETURN_IF_ERROR(
-        bpe_load(json_get(document, "model"), &tokenizer->vocab, name, &tokenizer->bpe, err));
+    return bpe_check(model, name, err);
+}
+
+static octet_status load_tokens(struct tokenizer *tokenizer, const struct json *document,
+                                const struct vocab_source *source, const char *name,
+                                struct octet_error *err)
+{
+    const struct json *added = json_get(document, "added_tokens");
+    const struct json *model = json_get(document, "model");
+    RETURN_IF_ERROR(load_vocab(tokenizer, added, source, name, err));
+    RETURN_IF_ERROR(bpe_load(model, source, &tokenizer->vocab, name, &tokenizer->bpe, err));
     RETURN_IF_ERROR(added_set_load(added, false, false, &tokenizer->raw, err));
     RETURN_IF_ERROR(added_set_load(added, true, tokenizer->nfc, &tokenizer->normalized, err));
     return post_processor_load(json_get(document, "post_processor"), name, tokenizer->vocab.count,
                                &tokenizer->before, &tokenizer->after, err);
+}
+
+/* The document was parsed as a whole: read the vocabulary from it too. */
+static octet_status load_document(struct tokenizer *tokenizer, const struct json *document,
+                                  const char *name, struct octet_error *err)
+{
+    struct vocab_source source;
+    RETURN_IF_ERROR(load_components(tokenizer, document, name, err));
+    vocab_source_init(&source);
+    octet_status status = vocab_source_read(json_get(document, "model"), name, &source, err);
+    if (status == OCTET_OK)
+        status = load_tokens(tokenizer, document, &source, name, err);
+    vocab_source_free(&source);
+    return status;
+}
+
+octet_status tokenizer_load(struct tokenizer *tokenizer, const char *text, size_t size,
+                            const char *name, struct octet_error *err)
+{
+    struct vocab_source source;
+    struct buffer rest;
+    struct json *document = NULL;
+    octet_status status = OCTET_OK;
+    vocab_source_init(&source);
+    buffer_init(&rest, TOKENIZER_JSON_LIMIT);
+    bool scanned =
+        vocab_source_scan(text, size, &source, &rest) &&
+        json_parse(rest.data, rest.size, TOKENIZER_JSON_LIMIT, name, &document, NULL) == OCTET_OK;
+    if (!scanned)
+        status = json_parse(text, size, TOKENIZER_JSON_LIMIT, name, &document, err);
+    if (scanned)
+        status = load_components(tokenizer, document, name, err);
+    if (scanned && status == OCTET_OK)
+        status = load_tokens(tokenizer, document, &source, name, err);
+    else if (!scanned && status == OCTET_OK)
+        status = load_document(tokenizer, document, name, err);
+    json_free(document);
+    buffer_free(&rest);
+    vocab_source_free(&source);
+    return status;
 }

@@ -26,8 +26,8 @@ struct tokenizer {
     char *chat_template; /* NULL when absent */
 };
 
-/* Fill everything that tokenizer.json says. name begins each message. */
-octet_status tokenizer_load(struct tokenizer *tokenizer, const struct json *document,
+/* Fill everything that the text of a tokenizer.json says. name begins each message. */
+octet_status tokenizer_load(struct tokenizer *tokenizer, const char *text, size_t size,
                             const char *name, struct octet_error *err);
 
 /* Fill config and chat_template from a directory. */

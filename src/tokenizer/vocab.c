@@ -34,9 +34,10 @@ octet_status vocab_put(struct vocab *vocab, int32_t id, const char *text, size_t
     if (size > TOKEN_TEXT_LIMIT)
         return error_set(err, OCTET_INPUT, "%s: token %d has %zu bytes, at most %u are accepted",
                          name, id, size, TOKEN_TEXT_LIMIT);
-    if (entry->flags && (entry->size != size || memcmp(entry->text, text, size) != 0))
-        return error_set(err, OCTET_INPUT, "%s: id %d is both \"%.100s\" and \"%.100s\"", name, id,
-                         entry->text, text);
+    if (entry->flags & flags & VOCAB_MODEL ||
+        (entry->flags && (entry->size != size || memcmp(entry->text, text, size) != 0)))
+        return error_set(err, OCTET_INPUT, "%s: id %d is both \"%.*s\" and \"%.*s\"", name, id,
+                         vocab_shown(entry->size), entry->text, vocab_shown(size), text);
     entry->text = text;
     entry->size = (uint32_t)size;
     entry->flags |= flags;
@@ -75,7 +76,7 @@ static uint32_t find_slot(const struct vocab *vocab, const char *bytes, size_t s
     }
 }
 
-static octet_status build_slots(struct vocab *vocab, struct octet_error *err)
+static octet_status build_slots(struct vocab *vocab, const char *name, struct octet_error *err)
 {
     size_t slots = 16;
     while (slots < (size_t)vocab->count + (size_t)vocab->count / 2)
@@ -91,13 +92,15 @@ static octet_status build_slots(struct vocab *vocab, struct octet_error *err)
         size_t size;
         const char *bytes = vocab_bytes(vocab, id, &size);
         uint32_t slot = find_slot(vocab, bytes, size, vocab->flags[id] & VOCAB_VERBATIM);
-        if (vocab->slots[slot] < 0)
-            vocab->slots[slot] = id;
+        if (vocab->slots[slot] >= 0)
+            return error_set(err, OCTET_INPUT, "%s: model.vocab: ids %d and %d have the same text",
+                             name, vocab->slots[slot], id);
+        vocab->slots[slot] = id;
     }
     return OCTET_OK;
 }
 
-octet_status vocab_seal(struct vocab *vocab, struct octet_error *err)
+octet_status vocab_seal(struct vocab *vocab, const char *name, struct octet_error *err)
 {
     size_t count = (size_t)vocab->count;
     size_t total = 0;
@@ -132,7 +135,7 @@ octet_status vocab_seal(struct vocab *vocab, struct octet_error *err)
         vocab->bytes = smaller;
     free(vocab->entries);
     vocab->entries = NULL;
-    return build_slots(vocab, err);
+    return build_slots(vocab, name, err);
 }
 
 const char *vocab_bytes(const struct vocab *vocab, int32_t id, size_t *size)

@@ -15,9 +15,9 @@ enum vocab_flag {
         8, /* its text is not in the byte-level alphabet: the bytes are the text's own */
 };
 
-/* A token while the table is being filled; text belongs to the JSON document. */
+/* A token while the table is being filled; the texts belong to the caller. */
 struct vocab_entry {
-    const char *text;
+    const char *text; /* size bytes */
     uint32_t size;
     uint8_t flags; /* 0: no such id */
 };
@@ -38,13 +38,14 @@ void vocab_free(struct vocab *vocab);
 
 /*
  * Put a token's text; the same text again adds its flags. name begins the message.
- * Errors: OCTET_INPUT (another text has that id, text over 1 MiB).
+ * Errors: OCTET_INPUT (another text, or another token of the model, has that id; text over 1 MiB).
  */
 octet_status vocab_put(struct vocab *vocab, int32_t id, const char *text, size_t size,
                        uint8_t flags, const char *name, struct octet_error *err);
 
-/* Turn the texts into bytes and build the look-up. Errors: OCTET_MEMORY. */
-octet_status vocab_seal(struct vocab *vocab, struct octet_error *err);
+/* Turn the texts into bytes and build the look-up. Errors: OCTET_INPUT (a text twice),
+ * OCTET_MEMORY. */
+octet_status vocab_seal(struct vocab *vocab, const char *name, struct octet_error *err);
 
 /* Bytes of a token, "" for an id without one. Only after vocab_seal. */
 const char *vocab_bytes(const struct vocab *vocab, int32_t id, size_t *size);
@@ -58,5 +59,11 @@ int32_t vocab_find(const struct vocab *vocab, const char *bytes, size_t size);
  * room for size bytes.
  */
 int32_t vocab_find_text(const struct vocab *vocab, const char *text, size_t size, char *scratch);
+
+/* How many bytes of a text a message shows, for "%.*s". */
+static inline int vocab_shown(size_t size)
+{
+    return size < 100 ? (int)size : 100;
+}
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a tokenizer.json: opening answers with a tokenizer or a sentence, and a tokenizer
- * encodes and decodes a text in which every kind of character occurs.
+ * Any bytes as a tokenizer.json: opening answers with a tokenizer or a sentence; what it opens is
+ * JSON to the library too, and the tokenizer encodes and decodes a text in which every kind of
+ * character occurs.
  */
 #include "tokenizer/tokenizer.h"
 
@@ -42,10 +43,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (size)
         memcpy(text, data, size);
-    if (tokenizer_open_json(text, size, "fuzz", &tokenizer, &err) == OCTET_OK)
+    if (tokenizer_open_json(text, size, "fuzz", &tokenizer, &err) == OCTET_OK) {
+        struct json *document = NULL;
+        assert(json_parse(text, size, size, "fuzz", &document, &err) == OCTET_OK);
+        json_free(document);
         use(tokenizer);
-    else
+    } else {
         assert(err.message[0]);
+    }
     tokenizer_close(tokenizer);
     free(text);
     return 0;
