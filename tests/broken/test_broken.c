@@ -3,21 +3,14 @@
  * One small checkpoint, bent in one place at a time: each must be refused with a sentence that
  * names what is wrong and what to do. Prints the table of mutation and sentence.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 #include "base/file.h"
 #include "checkpoint/architecture_check.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/checkpoint_image.h"
 #include "checkpoint/model_config.h"
 #include "numeric/half.h"
+#include "support/testing.h"
 #include "verify/tensor_check.h"
 
 #define Q "model.layers.0.self_attn.q_proj.weight"

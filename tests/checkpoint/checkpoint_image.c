@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "checkpoint/checkpoint_image.h"
 
-#include <errno.h>
 #include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
-#include "base/file.h"
-#include "base/parse.h"
 #include "numeric/half.h"
+#include "support/testing.h"
 
 #define IMAGE_BYTES_MAX ((size_t)64 << 20)
 
@@ -25,7 +15,7 @@ void image_init(struct checkpoint_image *image, size_t files, const char *config
     assert_int_equal(json_parse(config, strlen(config), 1 << 20, "config", &image->config, &err),
                      OCTET_OK);
     image->file_count = files;
-    image->rng = (struct rng){test_seed(), 7, 0};
+    image->rng = (struct rng){image_seed(), 7, 0};
     for (size_t i = 0; i < files; i++) {
         struct image_file *file = &image->files[i];
         if (files == 1)
@@ -250,22 +240,12 @@ bool path_exists(const char *directory, const char *name)
     return access(path, F_OK) == 0;
 }
 
-const char *shared_directory(void)
+uint64_t image_seed(void)
 {
-    const char *stated = getenv("OCTET_SHARED");
-    const char *place = stated ? stated : "../shared";
-    return directory_exists(place) ? place : NULL;
-}
-
-uint64_t test_seed(void)
-{
-    static bool printed;
-    int64_t seed = 1;
-    const char *stated = getenv("OCTET_TEST_SEED");
-    if (stated && !parse_int64(stated, &seed))
-        fail_msg("OCTET_TEST_SEED is no integer: %s", stated);
-    if (!printed)
-        print_message("seed %lld (OCTET_TEST_SEED)\n", (long long)seed);
-    printed = true;
-    return (uint64_t)seed;
+    static uint64_t seed;
+    static bool asked;
+    if (!asked)
+        seed = test_seed();
+    asked = true;
+    return seed;
 }

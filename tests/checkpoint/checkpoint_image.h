@@ -45,7 +45,7 @@ void image_tiny_qwen3(struct checkpoint_image *image);
 struct json *image_entry(struct checkpoint_image *image, const char *name);
 unsigned char *image_bytes(struct checkpoint_image *image, const char *name, size_t *size);
 
-/* Text in place of one that is found once in the header of the file; lengths may differ. */
+/* Files, index and config.json into a folder that exists. */
 void image_write(struct checkpoint_image *image, const char *directory);
 
 /* A new folder under $TMPDIR or /tmp. */
@@ -57,8 +57,7 @@ void write_file(const char *directory, const char *name, const void *bytes, size
 char *read_file(const char *directory, const char *name, size_t *size);
 bool path_exists(const char *directory, const char *name);
 
-/* $OCTET_SHARED, or ../shared where it exists; NULL: no shared data. */
-const char *shared_directory(void);
-uint64_t test_seed(void); /* OCTET_TEST_SEED or 1; printed once */
+/* test_seed(), asked and printed once a program. */
+uint64_t image_seed(void);
 
 #endif
