@@ -268,6 +268,17 @@ struct engine *runtime_engine(const struct runtime *runtime)
     return runtime->engine;
 }
 
+octet_status runtime_set_chat_template(struct runtime *runtime, const char *source, size_t size,
+                                       const char *name, struct octet_error *err)
+{
+    struct chat_template *compiled;
+    RETURN_IF_ERROR(chat_template_compile(source, size, name, &compiled, err));
+    if (runtime->chat_template)
+        chat_template_free(runtime->chat_template);
+    runtime->chat_template = compiled;
+    return OCTET_OK;
+}
+
 bool runtime_has_chat_template(const struct runtime *runtime)
 {
     return runtime->chat_template != NULL;

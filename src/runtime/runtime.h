@@ -121,6 +121,10 @@ const struct runtime_plan *runtime_get_plan(const struct runtime *runtime);
 const struct tokenizer *runtime_tokenizer(const struct runtime *runtime);
 struct engine *runtime_engine(const struct runtime *runtime);
 bool runtime_has_chat_template(const struct runtime *runtime);
+/* Use this template instead of the checkpoint's. Errors: those of chat_template_compile, and the old
+ * one stays. Not while requests run. */
+octet_status runtime_set_chat_template(struct runtime *runtime, const char *source, size_t size,
+                                       const char *name, struct octet_error *err);
 /* Lines worth telling the user: what the checkpoint ignored, a reduced length, sampling defaults.
  */
 size_t runtime_note_count(const struct runtime *runtime);

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command that the READMEs show runs, and both languages show the same ones."""
+import re
+import shlex
+import subprocess
+
+import pytest
+from conftest import BINARY, ROOT
+
+READMES = ["README.md", "README.zh.md"]
+
+
+def commands(name):
+    """Lines of ```sh blocks that begin with octet, without their comments."""
+    text = (ROOT / name).read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("octet ")]
+
+
+def test_both_languages_show_the_same_commands():
+    first, second = map(commands, READMES)
+    assert first == second and len(first) >= 3
+
+
+@pytest.mark.parametrize("line", sorted(set(commands(READMES[0]))))
+def test_command_runs(octet, line):
+    words = shlex.split(line)
+    result = subprocess.run([str(BINARY), *words[1:]], input="", capture_output=True, text=True,
+                            cwd=ROOT, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_links_of_the_readmes_exist():
+    for name in READMES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_readme_starts_with_the_two_commands():
+    for name in READMES:
+        head = (ROOT / name).read_text()[:400]
+        assert "scripts/demo.sh" in head and "scripts/test.sh" in head
