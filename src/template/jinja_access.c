@@ -2,8 +2,7 @@
 /* object.name, object[index] and slices, as Jinja's immutable sandbox resolves them. */
 #include <string.h>
 #include "base/utf8.h"
-#include "template/jinja_eval.h"
-#include "template/jinja_registry.h"
+#include "template/jinja_filter_key.h"
 
 /* A value of kind JINJA_ERROR with run->status still fine: there is no such attribute. */
 static struct jinja_value loop_attribute(struct jinja_run *run, struct jinja_loop *loop,
@@ -52,13 +51,22 @@ static struct jinja_value macro_attribute(struct jinja_run *run, const struct ji
         return jinja_bool(macro->def->uses_caller);
     if (!jinja_string_is(name, "arguments"))
         return jinja_error();
-    struct jinja_value list = jinja_list_new(run, JINJA_LIST, "list");
+    struct jinja_value list = jinja_list_new(run, JINJA_TUPLE, "tuple");
     for (const struct jinja_node *node = macro->def->parameters; list.kind && node;
          node = node->next) {
         if (!jinja_list_push(run, list.as.list, jinja_from_string(node->as.name)))
             return jinja_error();
     }
     return list;
+}
+
+/* What groupby gives: a tuple whose two items have names. */
+static struct jinja_value group_attribute(const struct jinja_list *group,
+                                          const struct jinja_string *name)
+{
+    if (group->count == 2 && jinja_string_is(name, "grouper"))
+        return group->items[0];
+    return group->count == 2 && jinja_string_is(name, "list") ? group->items[1] : jinja_error();
 }
 
 /* "access to attribute 'append' of 'list' object is unsafe." */
@@ -94,6 +102,8 @@ static struct jinja_value own_attribute(struct jinja_run *run, struct jinja_valu
         value = loop_attribute(run, object.as.loop, name);
     else if (object.kind == JINJA_MACRO)
         value = macro_attribute(run, object.as.macro, name);
+    else if (object.kind == JINJA_TUPLE && !strcmp(object.as.list->type, JINJA_GROUP_TYPE))
+        value = group_attribute(object.as.list, name);
     else if (object.kind == JINJA_CYCLER && jinja_string_is(name, "current"))
         value = object.as.cycler->items.as.list->items[object.as.cycler->position];
     if (value.kind || run->status != OCTET_OK)

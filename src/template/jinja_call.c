@@ -118,6 +118,12 @@ static bool bind_rest(struct jinja_run *run, const struct jinja_macro *macro,
             continue;
         if (def->uses_caller && jinja_string_is(args->names[i], "caller"))
             caller = args->named[i];
+        else if (!def->uses_kwargs && jinja_string_is(args->names[i], "caller"))
+            return jinja_raise(run, "TypeError",
+                               "macro %s was invoked with two values for the special caller "
+                               "argument. This is most likely a bug.",
+                               name.as.string->data)
+                .kind;
         else if (!def->uses_kwargs)
             return jinja_raise(run, "TypeError", "macro %s takes no keyword argument '%.*s'",
                                name.as.string->data, (int)args->names[i]->size,
@@ -221,6 +227,10 @@ static struct jinja_value call_method(struct jinja_run *run, const struct jinja_
     if (method->class == METHOD_UNSUPPORTED)
         return jinja_raise(run, "TypeError", "octet does not support the method '%s' of %s",
                            method->name, jinja_type_name(self));
+    bool keywords = !method->parameters || strstr("split rsplit splitlines", method->name);
+    if (args->named_count && !keywords)
+        return jinja_raise(run, "TypeError", "%s.%s() takes no keyword arguments",
+                           jinja_type_name(self), method->name);
     if (method->parameters &&
         !jinja_bind(run, method->name, method->parameters, method->required, args, bound))
         return jinja_error();
@@ -299,8 +309,6 @@ static struct jinja_value call_range(struct jinja_run *run, const struct jinja_a
                            args->count ? "most" : "least", args->count ? 3 : 1,
                            args->count ? "s" : "", args->count);
     for (size_t i = 0; i < args->count; i++) {
-        if (args->positional[i].kind == JINJA_UNDEFINED)
-            return jinja_undefined_raise(run, args->positional[i]);
         if (!jinja_index(run, args->positional[i], &numbers[args->count == 1 ? 1 : i]))
             return jinja_error();
     }
@@ -326,6 +334,13 @@ static struct jinja_value call_range(struct jinja_run *run, const struct jinja_a
 /* One (key, value) of dict([...]). */
 static bool add_pair(struct jinja_run *run, struct jinja_dict *dict, struct jinja_value item)
 {
+    bool walkable = item.kind == JINJA_UNDEFINED || item.kind == JINJA_STRING ||
+                    item.kind == JINJA_DICT || item.kind == JINJA_RANGE || jinja_is_sequence(item);
+    if (!walkable)
+        return jinja_raise(run, "TypeError",
+                           "cannot convert dictionary update sequence element #%zu to a sequence",
+                           dict->count)
+            .kind;
     struct jinja_value pair = jinja_to_list(run, item);
     if (!pair.kind)
         return false;

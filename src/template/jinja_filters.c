@@ -166,6 +166,9 @@ FILTER(indent)
     struct jinja_value indent = indent_text(run, bound[0]);
     if (!indent.kind)
         return indent;
+    if (input.kind != JINJA_STRING && input.kind != JINJA_UNDEFINED)
+        return jinja_raise(run, "TypeError", "unsupported operand type(s) for +=: '%s' and 'str'",
+                           jinja_type_name(input));
     struct jinja_value text = jinja_binary(run, OP_ADD, input, jinja_from_string(&newline));
     if (!text.kind)
         return text;

@@ -382,10 +382,7 @@ static bool field_value(struct jinja_run *run, const struct jinja_args *args, co
         if (!size)
             index = (*next)++;
         if (index >= args->count)
-            return jinja_raise(run, "IndexError",
-                               "Replacement index %zu out of range for positional args tuple",
-                               index)
-                .kind;
+            return jinja_raise(run, "IndexError", "tuple index out of range").kind;
         *out = args->positional[index];
         return true;
     }

@@ -297,6 +297,21 @@ struct jinja_value jinja_binary(struct jinja_run *run, enum jinja_operator op, s
     return unsupported(run, op, a, b);
 }
 
+/* -digits, which may come back into 64 bits: -(2^63). */
+static struct jinja_value negate_big(struct jinja_run *run, const struct jinja_string *digits)
+{
+    struct buffer text;
+    buffer_init(&text, digits->size + 2);
+    bool negative = digits->data[0] == '-';
+    if (!negative)
+        buffer_append_char(&text, '-');
+    buffer_append(&text, digits->data + negative, digits->size - negative);
+    struct jinja_value string = jinja_string_take(run, &text), value;
+    if (!string.kind)
+        return string;
+    return jinja_parse_int(run, string.as.string, 10, &value) ? value : jinja_error();
+}
+
 struct jinja_value jinja_unary(struct jinja_run *run, enum jinja_operator op,
                                struct jinja_value value)
 {
@@ -308,7 +323,7 @@ struct jinja_value jinja_unary(struct jinja_run *run, enum jinja_operator op,
     if (value.kind == JINJA_FLOAT)
         return jinja_float(op == OP_SUB ? -value.as.real : value.as.real);
     if (value.kind == JINJA_BIG)
-        return op == OP_SUB ? too_big(run) : value;
+        return op == OP_SUB ? negate_big(run, value.as.string) : value;
     if (!jinja_as_int(value, &integer))
         return jinja_raise(run, "TypeError", "bad operand type for unary %s: '%s'", symbol_of(op),
                            jinja_type_name(value));

@@ -228,6 +228,13 @@ static bool parse_signature(struct jinja_parser *parser, struct jinja_macro_def 
                                      "non-default argument follows default argument");
         }
     }
+    size_t bare = parameters.count - defaults.count;
+    for (struct jinja_node *node = parameters.first; node && bare; node = node->next, bare--) {
+        if (jinja_string_is(node->as.name, "caller"))
+            return jinja_parser_fail(parser, &parser->token,
+                                     "the special \"caller\" argument of a macro or call block "
+                                     "must be omitted or be given a default");
+    }
     def->parameters = parameters.first;
     def->count = parameters.count;
     def->defaults = defaults.first;

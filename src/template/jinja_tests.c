@@ -85,7 +85,7 @@ static int test_sameas(struct jinja_run *run, struct jinja_value value, struct j
 {
     if (value.kind != other.kind)
         return 0;
-    if (value.kind <= JINJA_STRING)
+    if (value.kind != JINJA_UNDEFINED && value.kind <= JINJA_STRING)
         return jinja_equal(run, value, other);
     return value.as.list == other.as.list;
 }
