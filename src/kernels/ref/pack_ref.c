@@ -41,7 +41,7 @@ static void pack_widen(const struct pack_args *a)
     }
 }
 
-static void pack_ref(const struct pack_args *a)
+void kernels_pack_ref(const struct pack_args *a)
 {
     memset(a->panel, 0, panel_bytes(a->panel_type, a->k));
     if (a->source_type == a->panel_type)
@@ -71,7 +71,7 @@ static void panel_row_ref(enum panel_type type, const void *panel, size_t r, siz
     }
 }
 
-static void dequantise_ref(const uint8_t *codes, size_t n, float scale, uint16_t *out)
+void kernels_dequantise_ref(const uint8_t *codes, size_t n, float scale, uint16_t *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = bf16_from_f64((double)fp8_e4m3_to_f32(codes[i]) * (double)scale);
@@ -79,7 +79,7 @@ static void dequantise_ref(const uint8_t *codes, size_t n, float scale, uint16_t
 
 void kernels_ref_pack(struct kernels *table)
 {
-    table->pack = pack_ref;
+    table->pack = kernels_pack_ref;
     table->panel_row = panel_row_ref;
-    table->dequantise = dequantise_ref;
+    table->dequantise = kernels_dequantise_ref;
 }

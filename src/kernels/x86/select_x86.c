@@ -28,6 +28,7 @@ void kernels_x86_select(const struct cpu_features *features, struct kernels *tab
     if (!features->avx2)
         return;
     table->name = "avx2";
+    kernels_avx2_pack(table);
     kernels_avx2_gemm(table);
     kernels_avx2_elementwise(table);
     kernels_avx2_attention(table);

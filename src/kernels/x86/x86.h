@@ -9,6 +9,7 @@
 
 #include "kernels/kernels.h"
 
+void kernels_avx2_pack(struct kernels *table);
 void kernels_avx2_gemm(struct kernels *table);
 void kernels_avx2_elementwise(struct kernels *table);
 void kernels_avx2_attention(struct kernels *table);
