@@ -2,6 +2,7 @@
 #include "model/model_internal.h"
 
 #include <stdlib.h>
+#include "checkpoint/architecture_check.h"
 #include "model/rope_table.h"
 
 void model_backend_options(const struct model_config *config, const struct model_options *options,
@@ -87,6 +88,17 @@ static octet_status check_options(const struct model_options *options, struct oc
     return OCTET_OK;
 }
 
+/* Resident bytes of a matrix; a plan from the header has its biases as tensors only. */
+static uint64_t plan_bytes(const struct backend_ops *ops, const struct backend_options *backend,
+                           const struct weight_plan *plan)
+{
+    uint64_t bytes = ops->linear_bytes(backend, &plan->spec);
+    for (int i = 0; i < plan->spec.part_count; i++)
+        if (plan->biases[i])
+            bytes += (uint64_t)plan->parts[i].rows * sizeof(float);
+    return bytes;
+}
+
 octet_status model_plan_memory(const struct checkpoint *checkpoint,
                                const struct model_config *config,
                                const struct model_options *options, struct model_memory *out,
@@ -101,13 +113,13 @@ octet_status model_plan_memory(const struct checkpoint *checkpoint,
     model_backend_options(config, options, &backend);
     for (int head = 0; head < (config->tie_word_embeddings ? 1 : 2); head++) {
         RETURN_IF_ERROR(weight_plan_table(checkpoint, config, options, head == 1, &plan, err));
-        out->weights += ops->linear_bytes(&backend, &plan.spec);
+        out->weights += plan_bytes(ops, &backend, &plan);
     }
     for (int64_t layer = 0; layer < config->layers; layer++) {
         for (int which = 0; which < LAYER_LINEAR_COUNT; which++) {
             RETURN_IF_ERROR(weight_plan_layer(checkpoint, config, options, layer,
                                               (enum layer_linear)which, &plan, err));
-            out->weights += ops->linear_bytes(&backend, &plan.spec);
+            out->weights += plan_bytes(ops, &backend, &plan);
         }
     }
     out->weights += norm_elements(config) * sizeof(float);
@@ -152,12 +164,13 @@ static octet_status make_buffers(struct model *model, struct octet_error *err)
                                  model->options.block_count, &model->kv, err);
 }
 
-octet_status model_load(const struct checkpoint *checkpoint, const struct model_config *config,
+octet_status model_load(struct checkpoint *checkpoint, const struct model_config *config,
                         const struct model_options *options, const struct progress *progress,
                         struct model **out, struct octet_error *err)
 {
     *out = NULL;
     RETURN_IF_ERROR(check_options(options, err));
+    RETURN_IF_ERROR(checkpoint_check_architecture(checkpoint, config, err));
     struct model *model = calloc(1, sizeof *model);
     if (!model)
         return error_memory(err, "model", sizeof *model);

@@ -40,9 +40,12 @@ octet_status model_plan_memory(const struct checkpoint *checkpoint,
 
 /*
  * Load. Names -> roles; missing, extra or misshapen tensors are OCTET_INPUT naming tensor, found,
- * expected. Progress counts bytes read of the checkpoint.
+ * expected, and so are NaN codes and bad scales, found on the way. A checkpoint may gain a note (a
+ * tied head that is stored as well), so no other thread uses it meanwhile. Progress counts bytes
+ * read. Also OCTET_UNSUPPORTED, OCTET_USAGE for options out of range, OCTET_MEMORY, OCTET_IO,
+ * OCTET_CANCELLED.
  */
-octet_status model_load(const struct checkpoint *checkpoint, const struct model_config *config,
+octet_status model_load(struct checkpoint *checkpoint, const struct model_config *config,
                         const struct model_options *options, const struct progress *progress,
                         struct model **out, struct octet_error *err);
 void model_free(struct model *model);
