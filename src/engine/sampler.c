@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nothing here sorts a vocabulary: a top-k is a heap of k over one pass, a top-p takes the best
- * ones off a heap until they weigh enough, and a draw without either is one pass over all ids.
+ * Nothing here sorts a vocabulary: a top-k is a heap of k over one pass, a top-p a selection by
+ * weight, and a draw is a pass over the kept ids.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +15,9 @@ struct sampler_candidate {
     float weight;
     int32_t id;
 };
+
+/* Kept ids up to this many are sorted; of more, the vocabulary is passed over once more. */
+#define SORTED_MAX 2048
 
 /* Where (x - max) / temperature is below this, a weight is 0: e^-50 is 2e-22. */
 #define EXPONENT_FLOOR (-50.0F)
@@ -45,14 +48,14 @@ static bool before(const struct sampler_candidate *a, const struct sampler_candi
 }
 
 /* What a heap has at index 0. */
-enum heap_order { HEAP_BEST, HEAP_WORST, HEAP_HIGHEST_ID };
+enum heap_order { HEAP_WORST, HEAP_HIGHEST_ID };
 
 static inline bool precedes(const struct sampler_candidate *a, const struct sampler_candidate *b,
                             enum heap_order order)
 {
     if (order == HEAP_HIGHEST_ID)
         return a->id > b->id;
-    return before(a, b) == (order == HEAP_BEST);
+    return before(b, a);
 }
 
 static inline void swap(struct sampler_candidate *a, struct sampler_candidate *b)
@@ -111,27 +114,63 @@ static int32_t keep_top_k(struct sampler_candidate *candidates, int32_t count, i
     return k;
 }
 
+/* The middle one of first, middle and last: a pivot that sorted input does not spoil. */
+static struct sampler_candidate choose_pivot(const struct sampler_candidate *candidates,
+                                             int32_t low, int32_t high)
+{
+    const struct sampler_candidate *a = &candidates[low], *c = &candidates[high - 1];
+    const struct sampler_candidate *b = &candidates[low + (high - low) / 2];
+    if (before(a, b))
+        return before(b, c) ? *b : before(a, c) ? *c : *a;
+    return before(a, c) ? *a : before(b, c) ? *c : *b;
+}
+
 /*
- * Keep the best until those before weigh top_p of all. The best leave the heap for its end; they
- * are moved to the front afterwards.
+ * Move those that come before the pivot to the front of [low, high); returns where the pivot is
+ * then, and adds the weights before it to *sum.
+ */
+static int32_t partition(struct sampler_candidate *candidates, int32_t low, int32_t high,
+                         struct sampler_candidate pivot, double *sum)
+{
+    int32_t store = low;
+    for (int32_t i = low; i < high; i++) {
+        if (candidates[i].id == pivot.id) {
+            swap(&candidates[i], &candidates[high - 1]);
+            break;
+        }
+    }
+    for (int32_t i = low; i < high - 1; i++) {
+        if (before(&candidates[i], &pivot)) {
+            *sum += (double)candidates[i].weight;
+            swap(&candidates[i], &candidates[store++]);
+        }
+    }
+    swap(&candidates[store], &candidates[high - 1]);
+    return store;
+}
+
+/*
+ * Keep the best while those before weigh less than top_p of all: a quickselect that looks for the
+ * weight instead of a rank. Returns how many are kept; they are in front.
  */
 static int32_t keep_top_p(struct sampler_candidate *candidates, int32_t count, double top_p)
 {
-    double total = 0;
+    double total = 0, sum = 0;
     for (int32_t i = 0; i < count; i++)
         total += (double)candidates[i].weight;
-    make_heap(candidates, count, HEAP_BEST);
-    double sum = 0;
-    int32_t left = count;
-    while (left > 0 && (left == count || sum < top_p * total)) {
-        sum += (double)candidates[0].weight;
-        left--;
-        swap(&candidates[0], &candidates[left]);
-        sift_down(candidates, left, 0, HEAP_BEST);
+    int32_t low = 0, high = count;
+    while (low < high) {
+        double sum_before = sum;
+        struct sampler_candidate pivot = choose_pivot(candidates, low, high);
+        int32_t at = partition(candidates, low, high, pivot, &sum_before);
+        if (sum_before < top_p * total) {
+            low = at + 1;
+            sum = sum_before + (double)pivot.weight;
+        } else {
+            high = at;
+        }
     }
-    int32_t kept = count - left;
-    memmove(candidates, candidates + left, (size_t)kept * sizeof *candidates);
-    return kept;
+    return low;
 }
 
 static int32_t draw(const struct sampler_candidate *candidates, int32_t count, double u)
@@ -151,19 +190,50 @@ static int32_t draw(const struct sampler_candidate *candidates, int32_t count, d
     return last; /* u * total rounded up to total */
 }
 
+#define LANES 16
+#define BLOCK 1024
+
+/* The largest of count logits; *bad becomes true when one is NaN or +inf. */
+static float block_max(const float *logits, int32_t count, bool *bad)
+{
+    float lanes[LANES];
+    int32_t odd[LANES] = {0};
+    for (int l = 0; l < LANES; l++)
+        lanes[l] = -INFINITY;
+    int32_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (int l = 0; l < LANES; l++) {
+            lanes[l] = logits[i + l] > lanes[l] ? logits[i + l] : lanes[l];
+            odd[l] |= !(logits[i + l] < INFINITY);
+        }
+    }
+    for (; i < count; i++) {
+        lanes[0] = logits[i] > lanes[0] ? logits[i] : lanes[0];
+        odd[0] |= !(logits[i] < INFINITY);
+    }
+    for (int l = 0; l < LANES; l++) {
+        lanes[0] = lanes[l] > lanes[0] ? lanes[l] : lanes[0];
+        *bad |= odd[l];
+    }
+    return lanes[0];
+}
+
 /* The largest logit, ties to the lowest id. False for NaN or +inf. */
 static bool find_best(const float *logits, int32_t vocab_size, int32_t *id)
 {
     float best = -INFINITY;
     int32_t at = 0;
     bool bad = false;
-    for (int32_t i = 0; i < vocab_size; i++) {
-        bad |= !(logits[i] < INFINITY);
-        if (logits[i] > best) {
-            best = logits[i];
+    for (int32_t i = 0; i < vocab_size; i += BLOCK) {
+        int32_t count = vocab_size - i < BLOCK ? vocab_size - i : BLOCK;
+        float max = block_max(logits + i, count, &bad);
+        if (max > best) {
+            best = max;
             at = i;
         }
     }
+    while (at < vocab_size - 1 && logits[at] != best)
+        at++;
     *id = at;
     return !bad;
 }
@@ -208,6 +278,48 @@ static void adjust_logits(const struct sampler *sampler, const struct sample_inp
         apply_penalties(logits, input->params, input->counts);
 }
 
+/* Weights of the ids that may be drawn, by ascending id; returns how many. */
+static int32_t gather(struct sampler *sampler, const struct sample_input *input, float max,
+                      bool weigh)
+{
+    const float temperature = (float)input->params->temperature;
+    const float min_p = (float)input->params->min_p;
+    struct sampler_candidate *candidates = sampler->candidates;
+    int32_t count = 0;
+    for (int32_t i = 0; i < sampler->vocab_size; i++) {
+        float x = input->logits[i];
+        float exponent = (x - max) / temperature;
+        if (!(exponent >= EXPONENT_FLOOR))
+            continue;
+        float weight = weigh ? expf(exponent) : 0;
+        candidates[count] = (struct sampler_candidate){x, weight, i};
+        count += weight >= min_p;
+    }
+    return count;
+}
+
+/* By ascending id again: the kept ones themselves, or, of many, all up to the worst of them. */
+static void restore_order(struct sampler *sampler, const struct sample_input *input, float max,
+                          int32_t kept)
+{
+    struct sampler_candidate *candidates = sampler->candidates;
+    if (kept <= SORTED_MAX) {
+        heap_sort(candidates, kept, HEAP_HIGHEST_ID);
+        return;
+    }
+    struct sampler_candidate worst = candidates[0];
+    for (int32_t i = 1; i < kept; i++)
+        worst = before(&worst, &candidates[i]) ? candidates[i] : worst;
+    int32_t count = 0;
+    for (int32_t i = 0; i < sampler->vocab_size; i++) {
+        struct sampler_candidate candidate = {input->logits[i], 0, i};
+        if (before(&worst, &candidate))
+            continue;
+        candidate.weight = expf((candidate.logit - max) / (float)input->params->temperature);
+        candidates[count++] = candidate;
+    }
+}
+
 /* Steps 7 to 11. best: the id of the largest logit. */
 static int32_t sample_random(struct sampler *sampler, const struct sample_input *input,
                              int32_t best)
@@ -215,25 +327,14 @@ static int32_t sample_random(struct sampler *sampler, const struct sample_input 
     const struct sampling_params *params = input->params;
     struct sampler_candidate *candidates = sampler->candidates;
     const float max = input->logits[best];
-    const float temperature = (float)params->temperature;
-    const float min_p = (float)params->min_p;
     const bool all_kept = params->top_k <= 0 || params->top_k >= sampler->vocab_size;
     /* With a top-k only k weights are needed; without min_p they can wait until k are left. */
-    const bool weigh_later = !all_kept && min_p <= 0;
-    int32_t count = 0;
-    for (int32_t i = 0; i < sampler->vocab_size; i++) {
-        float x = input->logits[i];
-        float exponent = (x - max) / temperature;
-        if (!(exponent >= EXPONENT_FLOOR))
-            continue;
-        float weight = weigh_later ? 0 : expf(exponent);
-        if (weight >= min_p)
-            candidates[count++] = (struct sampler_candidate){x, weight, i};
-    }
+    const bool weigh_later = !all_kept && params->min_p <= 0;
+    int32_t count = gather(sampler, input, max, !weigh_later);
     int32_t kept = keep_top_k(candidates, count, params->top_k);
     if (weigh_later) {
         for (int32_t i = 0; i < kept; i++)
-            candidates[i].weight = expf((candidates[i].logit - max) / temperature);
+            candidates[i].weight = expf((candidates[i].logit - max) / (float)params->temperature);
     }
     bool ordered = kept == count;
     if (params->top_p < 1) {
@@ -241,7 +342,7 @@ static int32_t sample_random(struct sampler *sampler, const struct sample_input 
         ordered = false;
     }
     if (!ordered)
-        heap_sort(candidates, kept, HEAP_HIGHEST_ID);
+        restore_order(sampler, input, max, kept);
     return draw(candidates, kept, rng_uniform(input->seed, 0, input->draw));
 }
 
