@@ -270,6 +270,41 @@ OCTET_API void octet_get_usage(struct octet_request *request, struct octet_usage
 /* Cancels what is not over; *request becomes NULL. NULL and a pointer to NULL are fine. */
 OCTET_API void octet_request_free(struct octet_request **request);
 
+/* ---- conversion ---- */
+
+/* Borrowed until octet_convert returns. */
+struct octet_convert_options {
+    const char *source, *output; /* directories; output is made */
+    uint64_t max_shard_size;     /* bytes of tensors a file; 0: 5e9 */
+    int32_t threads;             /* 0: 1 */
+    bool dry_run;                /* plan and check; write nothing */
+    bool overwrite;              /* output may hold files; those of the same name are replaced */
+    bool skip_verify;            /* do not compare what was written with the exact product */
+    bool (*progress)(void *context, const char *what, uint64_t done, uint64_t total);
+    void *progress_context;
+    unsigned char reserved[64];
+};
+OCTET_API void octet_convert_options_init(struct octet_convert_options *options);
+
+struct octet_convert_result {
+    uint64_t source_bytes, output_bytes;
+    uint64_t verified_elements; /* FP8 elements compared with the exact product, rounded once */
+    size_t shards, tensors, fp8_tensors, carried_files;
+    double seconds;
+    unsigned char reserved[64];
+};
+
+/*
+ * FP8 checkpoint -> BF16 checkpoint that other engines load, whatever its architecture. Memory is
+ * a few windows of 64 MiB, whatever the size. A run that was interrupted leaves nothing under a
+ * final name, and the next one goes on where it was. result may be NULL.
+ * Errors: OCTET_USAGE, OCTET_INPUT (the source is wrong), OCTET_UNSUPPORTED (its quantisation),
+ * OCTET_STATE (another conversion writes there), OCTET_IO, OCTET_MISMATCH (what was read back
+ * differs), OCTET_CANCELLED, OCTET_MEMORY.
+ */
+OCTET_API octet_status octet_convert(const struct octet_convert_options *options,
+                                     struct octet_convert_result *result, struct octet_error *err);
+
 #ifdef __cplusplus
 }
 #endif

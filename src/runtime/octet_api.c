@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/convert.h"
 #include "runtime/runtime.h"
 
 #define RENDER_LIMIT ((size_t)64 << 20)
@@ -325,4 +326,48 @@ void octet_request_free(struct octet_request **request)
     generation_free((*request)->generation);
     free(*request);
     *request = NULL;
+}
+
+void octet_convert_options_init(struct octet_convert_options *options)
+{
+    memset(options, 0, sizeof *options);
+}
+
+octet_status octet_convert(const struct octet_convert_options *options,
+                           struct octet_convert_result *result, struct octet_error *err)
+{
+    struct convert_options convert;
+    struct convert_result done;
+    RETURN_IF_ERROR(check_reserved(options->reserved, sizeof options->reserved,
+                                   "struct octet_convert_options", err));
+    if (!options->source || !options->output)
+        return error_set(err, OCTET_USAGE, "source and output must name two directories");
+    if (options->threads < 0)
+        return error_set(err, OCTET_USAGE, "threads is %d; it cannot be negative",
+                         options->threads);
+    convert_options_default(&convert);
+    convert.source = options->source;
+    convert.output = options->output;
+    convert.max_shard_size = options->max_shard_size;
+    convert.threads = options->threads ? options->threads : 1;
+    convert.dry_run = options->dry_run;
+    convert.overwrite = options->overwrite;
+    convert.verify = !options->skip_verify;
+    memset(&done, 0, sizeof done);
+    const struct progress progress = {options->progress, options->progress_context};
+    octet_status status =
+        checkpoint_convert(&convert, options->progress ? &progress : NULL, &done, err);
+    if (status == OCTET_OK && result)
+        *result = (struct octet_convert_result){
+            .source_bytes = done.source_bytes,
+            .output_bytes = done.output_bytes,
+            .verified_elements = done.verified_elements,
+            .shards = done.shards,
+            .tensors = done.tensors,
+            .fp8_tensors = done.fp8_tensors,
+            .carried_files = done.carried_files,
+            .seconds = done.seconds,
+        };
+    convert_result_free(&done);
+    return status;
 }

@@ -167,6 +167,48 @@ static void text_only(void **state)
     assert_null(text);
 }
 
+static void remove_all(const char *path)
+{
+    char **names = NULL;
+    size_t count = 0;
+    assert_int_equal(directory_list(path, &names, &count, NULL), OCTET_OK);
+    for (size_t i = 0; i < count; i++)
+        folder_remove_file(path, names[i]);
+    free(names);
+    rmdir(path);
+}
+
+static void converts_and_runs_the_result(void **state)
+{
+    (void)state;
+    struct octet_convert_options options;
+    struct octet_convert_result result;
+    struct octet_error err;
+    char output[4200];
+    snprintf(output, sizeof output, "%s-bf16", directory);
+    octet_convert_options_init(&options);
+    assert_int_equal(octet_convert(&options, &result, &err), OCTET_USAGE);
+    options.source = directory;
+    options.output = output;
+    if (octet_convert(&options, &result, &err) != OCTET_OK)
+        fail_msg("%s", err.message);
+    assert_true(result.fp8_tensors == 14 && result.verified_elements > 100000);
+    assert_true(result.output_bytes > result.source_bytes);
+    struct octet_options open;
+    struct octet_model *converted = NULL;
+    struct octet_model_info info;
+    octet_options_init(&open);
+    open.model_path = output;
+    open.max_model_len = 64;
+    open.threads = 1;
+    if (octet_open(&converted, &open, &err) != OCTET_OK)
+        fail_msg("%s", err.message);
+    octet_get_info(converted, &info);
+    assert_true(info.has_tokenizer);
+    octet_close(&converted);
+    remove_all(output);
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -202,6 +244,7 @@ int main(void)
         cmocka_unit_test(the_model_tells_about_itself),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(text_only),
+        cmocka_unit_test(converts_and_runs_the_result),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }
