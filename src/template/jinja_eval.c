@@ -12,6 +12,20 @@ struct jinja_scope *jinja_scope_new(struct jinja_run *run, struct jinja_scope *o
     return scope;
 }
 
+struct jinja_scope *jinja_scope_next(struct jinja_run *run, struct jinja_scope *scope,
+                                     struct jinja_scope *outer)
+{
+    if (!scope || scope->captured)
+        return jinja_scope_new(run, outer);
+    while (scope->bindings) {
+        struct jinja_binding *binding = scope->bindings;
+        scope->bindings = binding->next;
+        binding->next = scope->spare;
+        scope->spare = binding;
+    }
+    return scope;
+}
+
 bool jinja_scope_set(struct jinja_run *run, struct jinja_scope *scope,
                      const struct jinja_string *name, struct jinja_value value)
 {
@@ -21,7 +35,11 @@ bool jinja_scope_set(struct jinja_run *run, struct jinja_scope *scope,
             return true;
         }
     }
-    struct jinja_binding *binding = jinja_alloc(run, sizeof(*binding));
+    struct jinja_binding *binding = scope->spare;
+    if (binding)
+        scope->spare = binding->next;
+    else
+        binding = jinja_alloc(run, sizeof(*binding));
     if (!binding)
         return false;
     *binding = (struct jinja_binding){name, value, scope->bindings};

@@ -16,6 +16,8 @@ struct jinja_binding {
 struct jinja_scope {
     struct jinja_scope *outer;
     struct jinja_binding *bindings;
+    struct jinja_binding *spare; /* of earlier iterations, to be used again */
+    bool captured;               /* a macro was defined in it or below: it must stay as it is */
 };
 
 /* The loop variable. */
@@ -51,6 +53,9 @@ enum jinja_flow jinja_exec_loop(struct jinja_run *run, const struct jinja_node *
                                 struct jinja_scope *scope, struct jinja_value value, size_t depth0);
 
 struct jinja_scope *jinja_scope_new(struct jinja_run *run, struct jinja_scope *outer);
+/* An empty scope for the next iteration: the same one unless it is captured. NULL: a new one. */
+struct jinja_scope *jinja_scope_next(struct jinja_run *run, struct jinja_scope *scope,
+                                     struct jinja_scope *outer);
 bool jinja_scope_set(struct jinja_run *run, struct jinja_scope *scope,
                      const struct jinja_string *name, struct jinja_value value);
 

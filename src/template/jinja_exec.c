@@ -126,10 +126,11 @@ static struct jinja_value loop_items(struct jinja_run *run, const struct jinja_n
     run->at = node->as.loop.iterable;
     if (!list.kind || !jinja_iter_start(run, value, &iter))
         return jinja_error();
+    struct jinja_scope *inner = NULL;
     int more = 0;
     while ((more = jinja_iter_next(run, &iter, &item)) == 1) {
         if (node->as.loop.condition) {
-            struct jinja_scope *inner = jinja_scope_new(run, scope);
+            inner = jinja_scope_next(run, inner, scope);
             if (!inner || !assign(run, node->as.loop.target, inner, item))
                 return jinja_error();
             struct jinja_value test = jinja_eval(run, node->as.loop.condition, inner);
@@ -155,11 +156,12 @@ enum jinja_flow jinja_exec_loop(struct jinja_run *run, const struct jinja_node *
     loop->depth0 = depth0;
     loop->node = node;
     loop->scope = scope;
+    struct jinja_scope *inner = NULL;
     for (size_t i = 0; i < loop->items->count; i++) {
-        struct jinja_scope *inner = jinja_scope_new(run, scope);
+        inner = jinja_scope_next(run, inner, scope);
         loop->index0 = i;
         run->at = node;
-        if (!inner ||
+        if (!inner || !jinja_charge(run, 1) ||
             !jinja_scope_set(run, inner, run->tree->loop,
                              (struct jinja_value){.kind = JINJA_LOOP, .as.loop = loop}) ||
             !assign(run, node->as.loop.target, inner, loop->items->items[i]))
@@ -171,7 +173,7 @@ enum jinja_flow jinja_exec_loop(struct jinja_run *run, const struct jinja_node *
             break;
     }
     if (loop->items->count == 0 && node->as.loop.otherwise) {
-        struct jinja_scope *inner = jinja_scope_new(run, scope);
+        inner = jinja_scope_new(run, scope);
         return inner ? jinja_exec(run, node->as.loop.otherwise, inner) : FLOW_FAILED;
     }
     return FLOW_NEXT;
@@ -231,6 +233,8 @@ static struct jinja_value make_macro(struct jinja_run *run, const struct jinja_n
     if (!macro)
         return jinja_error();
     *macro = (struct jinja_macro){node->as.macro->name, node->as.macro, scope};
+    for (; scope && !scope->captured; scope = scope->outer)
+        scope->captured = true;
     return (struct jinja_value){.kind = JINJA_MACRO, .as.macro = macro};
 }
 

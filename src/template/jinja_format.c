@@ -12,7 +12,7 @@
 
 /* One conversion: how a value is to be written. */
 struct format_spec {
-    bool left, plus, space, zero, alternate, comma, centre;
+    bool left, plus, space, zero, alternate, comma, centre, aligned;
     int64_t width, precision; /* precision -1: not given */
     const char *fill;
     size_t fill_size;
@@ -302,18 +302,15 @@ static bool parse_spec(const char *text, size_t size, struct format_spec *spec)
     if (at < size && text[at] && strchr("<>^", text[at])) {
         spec->left = text[at] == '<';
         spec->centre = text[at] == '^';
-        spec->space = false;
-        spec->alternate = true; /* an alignment was given */
+        spec->aligned = true;
         at++;
     }
-    bool aligned = spec->alternate;
-    spec->alternate = false;
     if (at < size && text[at] && strchr("+- ", text[at])) {
         spec->plus = text[at] == '+';
         spec->space = text[at] == ' ';
         at++;
     }
-    if (at < size && text[at] == '0' && !aligned) {
+    if (at < size && text[at] == '0' && !spec->aligned) {
         spec->zero = true;
         at++;
     }
@@ -333,8 +330,6 @@ static bool parse_spec(const char *text, size_t size, struct format_spec *spec)
     }
     if (at < size)
         spec->type = text[at++];
-    if (!aligned)
-        spec->centre = false;
     return at == size && spec->width <= FORMAT_WIDTH_MAX &&
            spec->precision <= FORMAT_PRECISION_MAX && !(spec->zero && spec->comma);
 }
@@ -350,10 +345,9 @@ static bool write_spec(struct jinja_run *run, struct buffer *out, struct jinja_v
         return jinja_str_append(run, out, value);
     if (!parse_spec(text, size, &spec))
         return unsupported_field(run, text, size);
-    bool aligned = spec.left || spec.centre || memchr(text, '>', size) != NULL;
     if (value.kind == JINJA_STRING && (!spec.type || spec.type == 's') && !spec.zero &&
         !spec.plus && !spec.space && !spec.comma) {
-        spec.left |= !aligned;
+        spec.left |= !spec.aligned;
         write_text(out, &spec, value.as.string);
         return true;
     }

@@ -76,7 +76,21 @@ void jinja_node_list_push(struct jinja_node_list *list, struct jinja_node *node)
 /* The node lies over children of this depth; NULL (and an error) when that is too deep. */
 struct jinja_node *jinja_parser_over(struct jinja_parser *parser, struct jinja_node *node,
                                      unsigned depth);
+/* The greater depth of two nodes, either of which may be NULL. */
+unsigned jinja_parser_deeper(const struct jinja_node *a, const struct jinja_node *b);
+struct jinja_node *jinja_parser_pair(struct jinja_parser *parser, enum jinja_node_kind kind,
+                                     enum jinja_operator op, const struct jinja_token *token,
+                                     struct jinja_node *left, struct jinja_node *right);
+struct jinja_node *jinja_parser_items(struct jinja_parser *parser, enum jinja_node_kind kind,
+                                      const struct jinja_token *token,
+                                      const struct jinja_node_list *list);
+/* What a token is called in messages. */
 void jinja_parser_describe(const struct jinja_token *token, char *out, size_t size);
+
+/* A literal, name or bracketed expression; then ".a", "[1]", "(x)"; then "| filter", "is test". */
+struct jinja_node *jinja_parse_primary(struct jinja_parser *parser);
+struct jinja_node *jinja_parse_postfix(struct jinja_parser *parser, struct jinja_node *node);
+struct jinja_node *jinja_parse_suffixes(struct jinja_parser *parser, struct jinja_node *node);
 
 /* Expressions. end: a name that also ends a tuple, or NULL. */
 struct jinja_node *jinja_parse_expression(struct jinja_parser *parser, bool with_cond);

@@ -233,3 +233,29 @@ add(M,
     "{{ bos_token }}{% if add_generation_prompt %}x{% endif %}", "{% if tools is defined and tools is not none %}t{% else %}no{% endif %}", "{% if not tools is defined %}no{% endif %}", "{% set tools = tools | default([]) %}{{ tools|length }}", "{%- macro render(t) -%}{{ t.type | default('any') }}{%- if t.enum is defined %}: {{ t.enum | map('tojson') | join(' | ') }}{% endif %}{%- endmacro -%}{{ render({'type': 'string', 'enum': ['a', 1, none]}) }}{{ render({}) }}",
     "{% for k, v in {'b': 1, 'a': 2} | dictsort %}{{ k }}{{ v }}{% endfor %}", "{{ 'abc'.split('</think>')[-1].lstrip('\\n') }}", "{{ ('x</think>y'.split('</think>'))[0].rstrip('\\n').split('<think>')[-1] }}", "{{ messages[0].content.split('.')[0] ~ '!' }}", "{% if messages[0].content is mapping %}m{% else %}x{% endif %}", "{{ '\\n\\n'.join([messages[0].content, 'b']) }}", "{{ messages[1].content | length }}{{ messages[1].content[:2] }}", "{% set content = messages[1].content %}{% if '</think>' in content %}x{% else %}{{ content | upper }}{% endif %}",
     "{{ messages|length // 2 }}", "{% for m in messages if m.role != 'system' %}{{ loop.index }}{{ m.role }}{{ '' if loop.last else ',' }}{% endfor %}", "{% for m in messages %}{% set role = 'model' if m.role == 'assistant' else m.role %}{{ role }}{% endfor %}", "{% if messages[5] %}x{% else %}y{% endif %}", "{{ messages[5].role }}", "{{ (messages | last).role }}", "{{ messages | rejectattr('role', 'in', ['system', 'tool']) | list | length }}")
+
+# A template with what Llama 3.x templates use, over conversations of several kinds.
+with open("tests/golden/template/llama_like.jinja", encoding="utf-8") as stream:
+    LLAMA = stream.read()
+TOOL = {"type": "function", "function": {"name": "weather", "description": "Where is it raining? é",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": []}}}
+CALL = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Oslo", "n": "2"}}}]}
+BASE = {"bos_token": "<|begin_of_text|>", "today": "24 Nov 2025", "add_generation_prompt": True}
+USER = {"role": "user", "content": " Hi! \n"}
+for extra in [
+        {"messages": [USER]},
+        {"messages": [{"role": "system", "content": " Be brief. "}, USER]},
+        {"messages": [{"role": "system", "content": [{"type": "text", "text": "Parts."}]}, USER], "add_generation_prompt": False},
+        {"messages": [USER], "tools": [TOOL]},
+        {"messages": [USER], "tools": [TOOL], "place_tools_with_user": False},
+        {"messages": [], "tools": [TOOL]},
+        {"messages": [{"role": "system", "content": "x"}], "tools": [TOOL]},
+        {"messages": [USER, CALL, {"role": "tool", "content": {"rain": True}}], "tools": [TOOL], "place_tools_with_user": False},
+        {"messages": [USER, CALL, {"role": "ipython", "content": "yes"}], "builtin_tools": ["weather", "code_interpreter"]},
+        {"messages": [USER, CALL, {"role": "tool", "content": [1, "a"]}], "custom_tools": [TOOL, TOOL], "place_tools_with_user": False},
+        {"messages": [USER, {"role": "assistant", "tool_calls": []}]},
+        {"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What is it?"}]}]},
+        {"messages": [{"role": "user", "content": None}]},
+        {"messages": [{"role": "user"}]},
+]:
+    add(dict(BASE, **extra), LLAMA)
