@@ -158,6 +158,10 @@ struct kernels {
     const char *name; /* of the best level in use: "scalar", "avx2", "avx512", ... */
     const char *dot;  /* the instruction that sums matrix products: "fma f32", "vdpbf16ps", ... */
 
+    /* For measuring: `rounds` times dot_probe_flop operations of `dot` from registers alone. */
+    void (*dot_probe)(size_t rounds);
+    double dot_probe_flop;
+
     void (*pack)(const struct pack_args *args);
     /* Row r of a panel, k elements, into an activation; scales as in gemm_args for this panel
      * (product in float32, then rounded) or NULL. */

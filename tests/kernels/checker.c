@@ -150,8 +150,10 @@ static bool select_level(const char *level, struct kernels *out)
         found = strcmp(level, names[i]) == 0;
     }
 #else
-    use = have;
-    found = found || (strcmp(level, "neon") == 0 && have.neon);
+    if (strcmp(level, "neon") == 0) {
+        use = have;
+        found = have.neon;
+    }
 #endif
     kernels_select(&use, out);
 #if defined(__x86_64__)

@@ -311,4 +311,36 @@ ALWAYS_INLINE void attention_finish(enum float_type type, const float *state, si
                         v16_div(v16_load(state + ATTENTION_STATE_HEAD + d), v16_set1(state[1])));
 }
 
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static void attention_span_bf16_lanes(const struct attention_args *a)
+{
+    attention_span(FLOAT_BF16, a);
+}
+static void attention_span_f32_lanes(const struct attention_args *a)
+{
+    attention_span(FLOAT_F32, a);
+}
+static void attention_merge_lanes(float *total, const float *span, size_t head_dim)
+{
+    attention_merge(total, span, head_dim);
+}
+static void attention_finish_bf16_lanes(const float *state, size_t head_dim, void *out)
+{
+    attention_finish(FLOAT_BF16, state, head_dim, out);
+}
+static void attention_finish_f32_lanes(const float *state, size_t head_dim, void *out)
+{
+    attention_finish(FLOAT_F32, state, head_dim, out);
+}
+
+ALWAYS_INLINE void attention_fill(struct kernels *table)
+{
+    table->attention_span[FLOAT_BF16] = attention_span_bf16_lanes;
+    table->attention_span[FLOAT_F32] = attention_span_f32_lanes;
+    table->attention_merge = attention_merge_lanes;
+    table->attention_finish[FLOAT_BF16] = attention_finish_bf16_lanes;
+    table->attention_finish[FLOAT_F32] = attention_finish_f32_lanes;
+}
+
 #endif

@@ -115,4 +115,68 @@ ALWAYS_INLINE void all_to_f32(const uint16_t *x, size_t n, float *out)
         out[i] = bf16_to_f32(x[i]);
 }
 
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static void rms_norm_bf16_lanes(const void *x, const float *weight, float eps, size_t n, void *out)
+{
+    rms_norm(FLOAT_BF16, x, weight, eps, n, out);
+}
+static void rms_norm_f32_lanes(const void *x, const float *weight, float eps, size_t n, void *out)
+{
+    rms_norm(FLOAT_F32, x, weight, eps, n, out);
+}
+static void add_bf16_lanes(const void *x, const void *y, size_t n, void *out)
+{
+    add(FLOAT_BF16, x, y, n, out);
+}
+static void add_f32_lanes(const void *x, const void *y, size_t n, void *out)
+{
+    add(FLOAT_F32, x, y, n, out);
+}
+static void swiglu_bf16_lanes(const void *gate, const void *up, size_t n, void *out)
+{
+    swiglu(FLOAT_BF16, gate, up, n, out);
+}
+static void swiglu_f32_lanes(const void *gate, const void *up, size_t n, void *out)
+{
+    swiglu(FLOAT_F32, gate, up, n, out);
+}
+static void norm_rope_bf16_lanes(const void *x, const float *weight, float eps, const float *cosine,
+                                 const float *sine, size_t head_dim, void *out)
+{
+    norm_rope(FLOAT_BF16, x, weight, eps, cosine, sine, head_dim, out);
+}
+static void norm_rope_f32_lanes(const void *x, const float *weight, float eps, const float *cosine,
+                                const float *sine, size_t head_dim, void *out)
+{
+    norm_rope(FLOAT_F32, x, weight, eps, cosine, sine, head_dim, out);
+}
+static void exp_f32_lanes(const float *x, size_t n, float *out)
+{
+    exp_all(x, n, out);
+}
+static void to_bf16_lanes(const float *x, size_t n, uint16_t *out)
+{
+    all_to_bf16(x, n, out);
+}
+static void to_f32_lanes(const uint16_t *x, size_t n, float *out)
+{
+    all_to_f32(x, n, out);
+}
+
+ALWAYS_INLINE void elementwise_fill(struct kernels *table)
+{
+    table->rms_norm[FLOAT_BF16] = rms_norm_bf16_lanes;
+    table->rms_norm[FLOAT_F32] = rms_norm_f32_lanes;
+    table->add[FLOAT_BF16] = add_bf16_lanes;
+    table->add[FLOAT_F32] = add_f32_lanes;
+    table->swiglu[FLOAT_BF16] = swiglu_bf16_lanes;
+    table->swiglu[FLOAT_F32] = swiglu_f32_lanes;
+    table->norm_rope[FLOAT_BF16] = norm_rope_bf16_lanes;
+    table->norm_rope[FLOAT_F32] = norm_rope_f32_lanes;
+    table->exp_f32 = exp_f32_lanes;
+    table->to_bf16 = to_bf16_lanes;
+    table->to_f32 = to_f32_lanes;
+}
+
 #endif

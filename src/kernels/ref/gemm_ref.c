@@ -135,8 +135,24 @@ void gemm_amx_ref(enum panel_type type, const struct gemm_args *args)
     gemm_generic(type, FLOAT_BF16, 1, args);
 }
 
+#define PROBE_CHAINS 8
+
+static void dot_probe_ref(size_t rounds)
+{
+    float acc[PROBE_CHAINS];
+    for (size_t j = 0; j < PROBE_CHAINS; j++)
+        acc[j] = (float)j; /* equal chains would be merged */
+    for (size_t i = 0; i < rounds; i++)
+        for (size_t j = 0; j < PROBE_CHAINS; j++)
+            acc[j] = fmaf(acc[j], 0.5f, 1.0f);
+    volatile float sink = acc[0] + acc[PROBE_CHAINS - 1];
+    (void)sink;
+}
+
 void kernels_ref_gemm(struct kernels *table)
 {
+    table->dot_probe = dot_probe_ref;
+    table->dot_probe_flop = 2 * PROBE_CHAINS;
     table->dot = "fmaf";
     table->gemm[PANEL_FP8][FLOAT_BF16] = gemm_fp8_bf16_ref;
     table->gemm[PANEL_FP8][FLOAT_F32] = gemm_fp8_f32_ref;

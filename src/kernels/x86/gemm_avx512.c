@@ -54,8 +54,30 @@ static void gemm_f32_f32_avx512(const struct gemm_args *a)
     gemm_avx512(a, FLOAT_F32, widen_pair_f32, 256);
 }
 
+#define PROBE_CHAINS 24
+
+static void dot_probe_avx512(size_t rounds)
+{
+    __m512 acc[PROBE_CHAINS], half = _mm512_set1_ps(0.5f), one = _mm512_set1_ps(1.0f);
+#pragma GCC unroll 24
+    for (size_t j = 0; j < PROBE_CHAINS; j++)
+        acc[j] = _mm512_set1_ps((float)j); /* equal chains would be merged */
+    for (size_t i = 0; i < rounds; i++) {
+#pragma GCC unroll 24
+        for (size_t j = 0; j < PROBE_CHAINS; j++)
+            acc[j] = _mm512_fmadd_ps(acc[j], half, one);
+    }
+#pragma GCC unroll 24
+    for (size_t j = 1; j < PROBE_CHAINS; j++)
+        acc[0] = _mm512_add_ps(acc[0], acc[j]);
+    volatile float sink = _mm512_cvtss_f32(acc[0]);
+    (void)sink;
+}
+
 void kernels_avx512_gemm(struct kernels *table)
 {
+    table->dot_probe = dot_probe_avx512;
+    table->dot_probe_flop = 2 * 16 * PROBE_CHAINS;
     table->dot = "fma f32 zmm";
     table->gemm[PANEL_FP8][FLOAT_BF16] = gemm_fp8_bf16_avx512;
     table->gemm[PANEL_FP8][FLOAT_F32] = gemm_fp8_f32_avx512;

@@ -205,8 +205,31 @@ static void gemm_bf16_bf16_dpbf16(const struct gemm_args *a)
     gemm_bf16(a, load_pair_bf16, 128);
 }
 
+#define PROBE_CHAINS 24
+
+static void dot_probe_bf16(size_t rounds)
+{
+    __m512 acc[PROBE_CHAINS];
+    __m512i ones = _mm512_set1_epi16(0x3F80), halves = _mm512_set1_epi16(0x3F00);
+#pragma GCC unroll 24
+    for (size_t j = 0; j < PROBE_CHAINS; j++)
+        acc[j] = _mm512_set1_ps((float)j); /* equal chains would be merged */
+    for (size_t i = 0; i < rounds; i++) {
+#pragma GCC unroll 24
+        for (size_t j = 0; j < PROBE_CHAINS; j++)
+            acc[j] = dot(acc[j], ones, halves);
+    }
+#pragma GCC unroll 24
+    for (size_t j = 1; j < PROBE_CHAINS; j++)
+        acc[0] = _mm512_add_ps(acc[0], acc[j]);
+    volatile float sink = _mm512_cvtss_f32(acc[0]);
+    (void)sink;
+}
+
 void kernels_avx512_bf16_gemm(struct kernels *table)
 {
+    table->dot_probe = dot_probe_bf16;
+    table->dot_probe_flop = 2 * 32 * PROBE_CHAINS;
     table->dot = "vdpbf16ps zmm";
     table->gemm[PANEL_FP8][FLOAT_BF16] = gemm_fp8_bf16_dpbf16;
     table->gemm[PANEL_BF16][FLOAT_BF16] = gemm_bf16_bf16_dpbf16;
