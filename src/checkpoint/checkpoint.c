@@ -90,6 +90,18 @@ static octet_status read_quantization(struct checkpoint *checkpoint, struct octe
     return status;
 }
 
+static octet_status open_steps(struct checkpoint *checkpoint, const char *directory,
+                               struct octet_error *err)
+{
+    checkpoint->directory = arena_strdup(&checkpoint->arena, directory);
+    if (!checkpoint->directory)
+        return error_memory(err, "checkpoint", strlen(directory) + 1);
+    RETURN_IF_ERROR(load_configs(checkpoint, err));
+    RETURN_IF_ERROR(read_quantization(checkpoint, err));
+    RETURN_IF_ERROR(file_set_open(checkpoint, err));
+    return scale_match(checkpoint, err);
+}
+
 octet_status checkpoint_open(const char *directory, struct checkpoint **out,
                              struct octet_error *err)
 {
@@ -98,18 +110,7 @@ octet_status checkpoint_open(const char *directory, struct checkpoint **out,
     if (!checkpoint)
         return error_memory(err, "checkpoint", sizeof *checkpoint);
     arena_init(&checkpoint->arena, ARENA_BYTES_MAX);
-    octet_status status = OCTET_OK;
-    checkpoint->directory = arena_strdup(&checkpoint->arena, directory);
-    if (!checkpoint->directory)
-        status = error_memory(err, "checkpoint", strlen(directory) + 1);
-    if (status == OCTET_OK)
-        status = load_configs(checkpoint, err);
-    if (status == OCTET_OK)
-        status = read_quantization(checkpoint, err);
-    if (status == OCTET_OK)
-        status = file_set_open(checkpoint, err);
-    if (status == OCTET_OK)
-        status = scale_match(checkpoint, err);
+    octet_status status = open_steps(checkpoint, directory, err);
     if (status != OCTET_OK) {
         checkpoint_close(checkpoint);
         return status;

@@ -96,26 +96,33 @@ static octet_status refuse_difference(const struct pass_counts *counts, const ch
                      counts->first_element, counts->found, counts->expected);
 }
 
+static octet_status compare_header(const struct file *file, const struct buffer *header,
+                                   struct octet_error *err)
+{
+    char *found = malloc(header->size);
+    if (!found)
+        return error_memory(err, "safetensors header", header->size);
+    octet_status status = file_read_at(file, 0, found, header->size, err);
+    if (status == OCTET_OK && memcmp(found, header->data, header->size) != 0)
+        status = error_set(err, OCTET_MISMATCH, "%s: the header read back differs; run again",
+                           file->path);
+    free(found);
+    return status;
+}
+
 /* Compare a shard with the source. OCTET_MISMATCH says what differs. */
 static octet_status verify_shard(struct conversion *run, const struct planned_shard *shard,
                                  const struct file *file, struct octet_error *err)
 {
+    if (file->size != shard->file_size)
+        return error_set(err, OCTET_MISMATCH,
+                         "%s: %" PRIu64 " bytes, expected %" PRIu64 "; run again", file->path,
+                         file->size, shard->file_size);
     struct buffer header;
     buffer_init(&header, (size_t)1 << 30);
     octet_status status = convert_plan_header(shard, &header, err);
-    char *found = status == OCTET_OK ? malloc(header.size) : NULL;
-    if (status == OCTET_OK && !found)
-        status = error_memory(err, "safetensors header", header.size);
-    if (status == OCTET_OK && file->size != shard->file_size)
-        status =
-            error_set(err, OCTET_MISMATCH, "%s: %" PRIu64 " bytes, expected %" PRIu64 "; run again",
-                      file->path, file->size, shard->file_size);
     if (status == OCTET_OK)
-        status = file_read_at(file, 0, found, header.size, err);
-    if (status == OCTET_OK && memcmp(found, header.data, header.size) != 0)
-        status = error_set(err, OCTET_MISMATCH, "%s: the header read back differs; run again",
-                           file->path);
-    free(found);
+        status = compare_header(file, &header, err);
     buffer_free(&header);
     if (status != OCTET_OK)
         return status;
@@ -332,7 +339,7 @@ static octet_status check_existing(struct conversion *run, bool *same, struct oc
         return OCTET_OK;
     octet_status status = OCTET_OK;
     for (size_t i = 0; i < run->plan.shard_count && status == OCTET_OK; i++) {
-        struct file file;
+        struct file file = {.fd = -1};
         char *path = output_path(&run->output, run->plan.shards[i].name, false);
         status = path ? file_open(path, &file, err) : error_memory(err, "path", 0);
         free(path);

@@ -238,12 +238,14 @@ static octet_status plan_carried(const struct checkpoint *source, struct convert
     char **names = NULL;
     size_t count = 0;
     RETURN_IF_ERROR(directory_list(source->directory, &names, &count, err));
+    plan->carried = calloc(count + 1, sizeof *plan->carried);
+    if (!plan->carried) {
+        free(names);
+        return error_memory(err, "file table", (count + 1) * sizeof *plan->carried);
+    }
     octet_status status = OCTET_OK;
     struct buffer notes;
     buffer_init(&notes, NOTES_MAX);
-    plan->carried = calloc(count + 1, sizeof *plan->carried);
-    if (!plan->carried)
-        status = error_memory(err, "file table", (count + 1) * sizeof *plan->carried);
     for (size_t i = 0; i < count && status == OCTET_OK; i++) {
         if (!is_replaced(names[i]))
             status = plan_one_carried(source->directory, names[i], plan, &notes, err);

@@ -78,13 +78,12 @@ static int compare_names(const void *left, const void *right)
 static octet_status sort_names(struct checkpoint *checkpoint, struct octet_error *err)
 {
     free(checkpoint->by_name);
-    checkpoint->by_name = malloc((checkpoint->count + 1) * sizeof(struct checkpoint_entry *));
+    checkpoint->by_name = malloc((checkpoint->count + 1) * sizeof(void *));
     if (!checkpoint->by_name)
-        return error_memory(err, "tensor names",
-                            (checkpoint->count + 1) * sizeof *checkpoint->by_name);
+        return error_memory(err, "tensor names", (checkpoint->count + 1) * sizeof(void *));
     for (size_t i = 0; i < checkpoint->count; i++)
         checkpoint->by_name[i] = &checkpoint->entries[i];
-    qsort(checkpoint->by_name, checkpoint->count, sizeof *checkpoint->by_name, compare_names);
+    qsort(checkpoint->by_name, checkpoint->count, sizeof(void *), compare_names);
     return OCTET_OK;
 }
 

@@ -118,7 +118,7 @@ static octet_status parse_group(const struct json *weights, const char *name,
         bool made = pair && json_push(pair, json_new_integer(1)) &&
                     json_push(pair, json_new_integer(group));
         octet_status status = made ? parse_block(pair, name, "group_size", out, err)
-                                   : error_memory(err, "quantisation", sizeof pair);
+                                   : error_memory(err, "quantisation", 0);
         json_free(pair);
         return status;
     }

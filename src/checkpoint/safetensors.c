@@ -304,7 +304,8 @@ static octet_status explain_refusal(const char *text, size_t size, const char *p
     size_t most = size / 4 + 1; /* a key takes "": and one byte more at least */
     struct key_text *keys = status == OCTET_INPUT ? malloc(most * sizeof *keys) : NULL;
     size_t count = keys ? collect_keys(text, size, keys, most) : 0;
-    qsort(keys, count, sizeof *keys, compare_keys);
+    if (count)
+        qsort(keys, count, sizeof *keys, compare_keys);
     for (size_t i = 1; i < count; i++) {
         if (compare_keys(&keys[i - 1], &keys[i]) == 0) {
             status =

@@ -50,8 +50,7 @@ static struct checkpoint_entry *find_related(const struct checkpoint *checkpoint
     if (length + tail >= NAME_MAX_BYTES)
         return NULL;
     char related[NAME_MAX_BYTES];
-    memcpy(related, name, length);
-    memcpy(related + length, suffix, tail + 1);
+    snprintf(related, sizeof related, "%.*s%s", (int)length, name, suffix);
     const struct tensor *tensor = checkpoint_find(checkpoint, related);
     /* The entries are the checkpoint's own and it is being opened, so they may change. */
     return tensor

@@ -67,6 +67,33 @@ octet_status file_write_at(const struct file *file, uint64_t offset, const void 
     return OCTET_OK;
 }
 
+static octet_status make_pool(struct tensor_pass *pass, int threads, struct octet_error *err)
+{
+    octet_status status = pool_create(threads, &pass->pool, err);
+    while (status != OCTET_OK && threads > 1) {
+        threads /= 2;
+        status = pool_create(threads, &pass->pool, err);
+    }
+    pass->threads = threads;
+    return status;
+}
+
+static octet_status make_workers(struct tensor_pass *pass, struct octet_error *err)
+{
+    pass->workers = calloc((size_t)pass->threads, sizeof *pass->workers);
+    if (!pass->workers)
+        return error_memory(err, "conversion buffers", sizeof *pass->workers);
+    for (int i = 0; i < pass->threads; i++) {
+        struct pass_worker *worker = &pass->workers[i];
+        worker->codes = malloc(WINDOW_BYTES);
+        worker->result = malloc(WINDOW_BYTES);
+        worker->tables = malloc(DEQUANTIZE_TABLES_BYTES);
+        if (!worker->codes || !worker->result || !worker->tables)
+            return error_memory(err, "conversion buffers", 2 * WINDOW_BYTES);
+    }
+    return OCTET_OK;
+}
+
 octet_status tensor_pass_create(int threads, struct tensor_pass **out, struct octet_error *err)
 {
     *out = NULL;
@@ -75,25 +102,9 @@ octet_status tensor_pass_create(int threads, struct tensor_pass **out, struct oc
         return error_memory(err, "conversion buffers", sizeof *pass);
     threads = threads < 1 ? 1 : threads;
     threads = threads > TENSOR_PASS_THREADS_MAX ? TENSOR_PASS_THREADS_MAX : threads;
-    octet_status status = pool_create(threads, &pass->pool, err);
-    while (status != OCTET_OK && threads > 1) {
-        threads /= 2;
-        status = pool_create(threads, &pass->pool, err);
-    }
-    if (status == OCTET_OK) {
-        pass->threads = threads;
-        pass->workers = calloc((size_t)threads, sizeof *pass->workers);
-        if (!pass->workers)
-            status = error_memory(err, "conversion buffers", sizeof *pass->workers);
-    }
-    for (int i = 0; i < threads && status == OCTET_OK; i++) {
-        struct pass_worker *worker = &pass->workers[i];
-        worker->codes = malloc(WINDOW_BYTES);
-        worker->result = malloc(WINDOW_BYTES);
-        worker->tables = malloc(DEQUANTIZE_TABLES_BYTES);
-        if (!worker->codes || !worker->result || !worker->tables)
-            status = error_memory(err, "conversion buffers", 2 * WINDOW_BYTES);
-    }
+    octet_status status = make_pool(pass, threads, err);
+    if (status == OCTET_OK)
+        status = make_workers(pass, err);
     if (status != OCTET_OK) {
         tensor_pass_free(pass);
         return status;
