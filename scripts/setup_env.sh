@@ -25,7 +25,7 @@ octet_setup_env() (
         --all)
             wanted='clang clang-tidy clang-format libclang-rt-dev|libclang-rt-18-dev|libclang-rt-14-dev
                     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross universal-ctags shellcheck
-                    man-db ca-certificates'
+                    man-db zsh ca-certificates'
             ;;
         *)
             echo "usage: scripts/setup_env.sh [--all]" >&2
