@@ -122,10 +122,12 @@ static double stored_value(const struct bench *bench, const struct stored *store
                            enum weight_dtype resident, int64_t row, int64_t col)
 {
     size_t index = (size_t)(row * stored->cols + col);
-    uint16_t half;
-    float single;
-    memcpy(&half, stored->bytes + index * 2 * (source_size(stored->source) == 2), 2);
-    memcpy(&single, stored->bytes + index * 4 * (source_size(stored->source) == 4), 4);
+    uint16_t half = 0;
+    float single = 0;
+    if (source_size(stored->source) == 2)
+        memcpy(&half, stored->bytes + index * 2, 2);
+    if (source_size(stored->source) == 4)
+        memcpy(&single, stored->bytes + index * 4, 4);
     double value = 0;
     switch (stored->source) {
     case SOURCE_F8_E4M3:

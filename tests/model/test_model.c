@@ -4,6 +4,7 @@
 #include "runner.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,28 @@
 #include "model/rope_table.h"
 
 #define GOLDEN "tests/golden/model"
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__) &&      \
+    defined(__GLIBC__)
+/* Every allocation of this program is counted, so that a step can be shown to make none. */
+#define COUNTS_ALLOCATIONS 1
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+static atomic_int allocations;
+void *malloc(size_t size)
+{
+    atomic_fetch_add(&allocations, 1);
+    return __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size)
+{
+    atomic_fetch_add(&allocations, 1);
+    return __libc_calloc(count, size);
+}
+#else
+#define COUNTS_ALLOCATIONS 0
+static atomic_int allocations;
+#endif
 
 /* logits.f64.bin as doubles, malloc'ed. */
 static double *load_doubles(const char *path, size_t count)
@@ -150,6 +173,29 @@ static void a_wrong_step_is_refused_and_touches_nothing(void **state)
     free(before);
     free(after);
     runner_close(&runner);
+}
+
+static void a_step_allocates_nothing(void **state)
+{
+    (void)state;
+    if (!COUNTS_ALLOCATIONS)
+        skip();
+    for (int threads = 1; threads <= 2; threads++) {
+        struct runner runner;
+        struct good_step step;
+        struct model_options options = runner_options(8, 64);
+        options.threads = threads;
+        runner_open(&runner, GOLDEN, &options);
+        float *logits = malloc(2 * runner.vocab * 4);
+        good_step_make(&step);
+        int before = atomic_load(&allocations);
+        assert_true(before > 0);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(model_step(runner.model, &step.batch, logits, NULL), OCTET_OK);
+        assert_int_equal(atomic_load(&allocations), before);
+        free(logits);
+        runner_close(&runner);
+    }
 }
 
 struct cancel {
@@ -317,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_logits_are_near_float64),
         cmocka_unit_test(a_wrong_step_is_refused_and_touches_nothing),
+        cmocka_unit_test(a_step_allocates_nothing),
         cmocka_unit_test(loading_reports_and_stops_when_asked),
         cmocka_unit_test(checkpoints_that_do_not_fit_are_refused),
         cmocka_unit_test(the_plan_counts_what_loading_takes),
