@@ -20,6 +20,10 @@
 
 #define REPORTS_MAX 20
 
+#ifndef AMX_EMULATED
+#define AMX_EMULATED 0 /* 1: linked with products over emulated tiles */
+#endif
+
 void *block_new(size_t bytes)
 {
     /* The size is not rounded up to the alignment, so that the block ends where the array does. */
@@ -141,7 +145,7 @@ static bool select_level(const char *level, struct kernels *out)
 #if defined(__x86_64__)
     const char *names[] = {"avx2", "avx512", "avx512_vbmi", "avx512_bf16", "amx"};
     const bool present[] = {have.avx2, have.avx512, have.avx512_vbmi, have.avx512_bf16,
-                            have.amx_bf16};
+                            AMX_EMULATED ? have.avx512_vbmi : have.amx_bf16};
     bool *flags[] = {&use.avx2, &use.avx512, &use.avx512_vbmi, &use.avx512_bf16, &use.amx_bf16};
     for (size_t i = 0; i < 5 && !found; i++) {
         if (!present[i])
@@ -156,6 +160,10 @@ static bool select_level(const char *level, struct kernels *out)
     }
 #endif
     kernels_select(&use, out);
+    if (found && use.amx_bf16 && strcmp(out->name, "amx") != 0) {
+        printf("FAIL amx: TDPBF16PS does not sum as gemm_amx_ref() says\n");
+        exit(1);
+    }
 #if defined(__x86_64__)
     if (found && use.avx512_bf16 && !use.amx_bf16)
         kernels_avx512_bf16_gemm(out); /* also where FMA is the faster choice */
