@@ -222,7 +222,7 @@ const struct command_spec command_table[CMD_COUNT] = {
             "Say what a checkpoint is and what memory it needs, without loading it",
             "Works on any FP8 checkpoint, also one that octet cannot run.",
             "octet inspect models/demo\n"
-            "octet inspect models/demo --json --max-model-len 2048 --max-num-seqs 4\n"),
+            "octet inspect models/demo --json --max-model-len 512 --max-num-seqs 4\n"),
     COMMAND(VERIFY, "verify", OPT_MODEL, 0, 1, "DIR [--converted OUT] [options]",
             "Check every code and scale, and every element of a conversion",
             "Exit code 3 when an element is not the exact product rounded once.",

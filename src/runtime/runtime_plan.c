@@ -207,15 +207,42 @@ static octet_status largest_length(const struct planner *planner, int32_t *out,
     return OCTET_OK;
 }
 
+/* What --kv-cache-memory-bytes is too small for; OCTET_OK when it is not the reason. */
+static octet_status refuse_pool(const struct planner *planner, int32_t wanted, int32_t largest,
+                                struct octet_error *err)
+{
+    const struct runtime_plan *plan = planner->plan;
+    uint64_t given = planner->options->kv_cache_memory_bytes;
+    uint64_t needed = plan->kv_bytes_per_block * blocks_of(plan, wanted);
+    char need_text[32], pool[32];
+    if (given == 0 || given >= needed)
+        return OCTET_OK;
+    format_bytes(given, pool);
+    if (largest == 0) {
+        format_bytes(plan->kv_bytes_per_block, need_text);
+        return error_set(err, OCTET_MEMORY,
+                         "--kv-cache-memory-bytes: %s holds no block of %d positions, which takes "
+                         "%s; give more, or leave the flag out and the KV cache takes what is left",
+                         pool, plan->block_size, need_text);
+    }
+    format_bytes(needed, need_text);
+    return error_set(
+        err, OCTET_MEMORY,
+        "max_model_len %d does not fit: the KV cache of one such sequence takes %s and "
+        "--kv-cache-memory-bytes allows %s; the largest max_model_len that fits is %d",
+        wanted, need_text, pool, largest);
+}
+
 static octet_status refuse(const struct planner *planner, int32_t largest, struct octet_error *err)
 {
     struct runtime_plan *plan = planner->plan;
-    int32_t wanted = planner->options->max_model_len;
+    int32_t wanted = planner->options->max_model_len ? planner->options->max_model_len : 1;
     char weights[32], activations[32], kv[32], budget[32], limit[32];
-    RETURN_IF_ERROR(measure(planner, wanted ? wanted : 1, err));
+    RETURN_IF_ERROR(measure(planner, wanted, err));
+    RETURN_IF_ERROR(refuse_pool(planner, wanted, largest, err));
     format_bytes(plan->weights, weights);
     format_bytes(plan->activations, activations);
-    format_bytes(plan->kv_bytes_per_block * blocks_of(plan, wanted ? wanted : 1), kv);
+    format_bytes(plan->kv_bytes_per_block * blocks_of(plan, wanted), kv);
     format_bytes(plan->memory_budget, budget);
     format_bytes(plan->memory_limit, limit);
     if (largest == 0)

@@ -150,4 +150,7 @@ def test_render(octet, demo):
 def test_memory_plan_refuses_with_the_length_that_fits(octet, demo):
     result = octet("infer", demo, "--prompt", "a", "--kv-cache-memory-bytes", "1000")
     assert result.returncode == 1 and result.stdout == ""
-    assert "max-model-len" in result.stderr or "KV" in result.stderr
+    assert "holds no block" in result.stderr and "--kv-cache-memory-bytes" in result.stderr
+    result = octet("infer", demo, "--prompt", "a", "--max-model-len", "1024", "--kv-cache-memory-bytes", "300K")
+    assert result.returncode == 1 and result.stdout == ""
+    assert "max_model_len 1024 does not fit" in result.stderr and "largest" in result.stderr
