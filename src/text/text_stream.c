@@ -68,16 +68,18 @@ octet_status text_stream_new(const struct tokenizer *tokenizer,
         return error_set(err, OCTET_LIMIT, "stop: %zu stop strings, at most %d are accepted",
                          options->stop_count, TEXT_STREAM_STOPS_MAX);
     struct text_stream *stream = calloc(1, sizeof *stream);
-    if (!stream)
+    struct stop *stops = calloc(options->stop_count + 1, sizeof *stops);
+    if (!stream || !stops) {
+        free(stops);
+        free(stream);
         return error_memory(err, "a text stream", sizeof *stream);
+    }
     detokenizer_init(&stream->detokenizer, tokenizer, options->skip_special);
     buffer_init(&stream->pending, PENDING_LIMIT);
+    stream->stops = stops;
     stream->include_stop = options->include_stop;
     stream->stopped = -1;
     octet_status status = OCTET_OK;
-    stream->stops = calloc(options->stop_count + 1, sizeof *stream->stops);
-    if (!stream->stops)
-        status = error_memory(err, "stop strings", options->stop_count * sizeof *stream->stops);
     for (size_t i = 0; i < options->stop_count && status == OCTET_OK; i++) {
         stream->stop_count = i + 1;
         status = stop_init(&stream->stops[i], options->stops[i], err);

@@ -113,8 +113,10 @@ octet_status added_set_load(const struct json *added_tokens, bool normalized, bo
     *out = (struct added_set){0};
     buffer_init(&bytes, ADDED_BYTES_LIMIT);
     out->tokens = calloc(count + 1, sizeof *out->tokens);
-    if (!offsets || !out->tokens)
+    if (!offsets || !out->tokens) {
         status = error_memory(err, "added tokens", count * sizeof *out->tokens);
+        goto done;
+    }
     for (size_t i = 0; i < count && status == OCTET_OK; i++) {
         const struct json *value = json_at(added_tokens, i);
         size_t size;
@@ -133,6 +135,7 @@ octet_status added_set_load(const struct json *added_tokens, bool normalized, bo
             qsort(out->tokens, out->count, sizeof *out->tokens, compare_tokens);
         index_first_bytes(out);
     }
+done:
     buffer_free(&bytes);
     free(offsets);
     if (status != OCTET_OK)

@@ -7,6 +7,7 @@
  */
 #include "tokenizer/nfc.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -104,6 +105,7 @@ static bool append_stretch(struct stretch *stretch, const char *text, size_t siz
             return false;
         stretch->count += (size_t)count;
     }
+    assert(stretch->points); /* a stretch is never empty */
     if (!order_marks(stretch))
         return false;
     utf8proc_ssize_t composed =

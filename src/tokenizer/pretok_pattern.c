@@ -54,8 +54,8 @@ static void set_merge(struct byte_set *set, const struct byte_set *other)
  * ASCII. */
 static void set_fold(struct byte_set *set)
 {
-    for (uint8_t upper = 'A'; upper <= 'Z'; upper++) {
-        uint8_t lower = (uint8_t)(upper + 32);
+    for (unsigned letter = 'A'; letter <= 'Z'; letter++) {
+        uint8_t upper = (uint8_t)letter, lower = (uint8_t)(letter + 32);
         if (set_has(set, upper) || set_has(set, lower)) {
             set_add(set, upper);
             set_add(set, lower);
@@ -157,11 +157,11 @@ static octet_status read_escape(struct rewriter *rewriter, struct byte_set *set,
     }
     for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++)
         if (letter == controls[i][0])
-            *single = controls[i][1];
+            *single = (uint8_t)controls[i][1];
     bool punctuation = letter >= 0x20 && letter < 0x7F && !(letter >= '0' && letter <= '9') &&
                        !((letter | 32) >= 'a' && (letter | 32) <= 'z');
     if (punctuation)
-        *single = letter;
+        *single = (uint8_t)letter;
     if (*single < 0)
         return refuse(rewriter, start, "an escape other than \\p \\P \\s \\S \\r \\n \\t \\f \\v");
     set_add(set, (uint8_t)*single);
@@ -182,7 +182,7 @@ static octet_status read_member(struct rewriter *rewriter, struct byte_set *set,
         return refuse(rewriter, rewriter->at, "a character outside ASCII");
     *set = (struct byte_set){0};
     set_add(set, (uint8_t)letter);
-    *single = letter;
+    *single = (uint8_t)letter;
     rewriter->at++;
     return OCTET_OK;
 }
@@ -197,8 +197,8 @@ static octet_status read_class(struct rewriter *rewriter, struct byte_set *set)
     if (looking_at(rewriter, "]"))
         return refuse(rewriter, start, "an empty class");
     while (!looking_at(rewriter, "]")) {
-        struct byte_set member;
-        int first, last;
+        struct byte_set member = {0};
+        int first = -1, last = -1;
         if (rewriter->at == rewriter->size)
             return cut_short(rewriter, "a class");
         RETURN_IF_ERROR(read_member(rewriter, &member, &first));
@@ -275,8 +275,8 @@ static octet_status copy_interval(struct rewriter *rewriter)
 
 static octet_status rewrite_atom(struct rewriter *rewriter)
 {
-    struct byte_set set;
-    int single;
+    struct byte_set set = {0};
+    int single = -1;
     char letter = rewriter->pattern[rewriter->at];
     if (letter == '[') {
         RETURN_IF_ERROR(read_class(rewriter, &set));
