@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The header's models for the analyser would hide the functions themselves. */
+#undef error_set
+#undef error_prefix
+#undef error_memory
+#undef error_errno
+
 const char *octet_status_text(octet_status status)
 {
     switch (status) {

@@ -27,6 +27,21 @@ octet_status error_memory(struct octet_error *err, const char *what, size_t byte
 /* OCTET_IO with "WHAT: PATH: strerror(errnum)"; ENOSPC and ENOENT get a remedy. */
 octet_status error_errno(struct octet_error *err, int errnum, const char *what, const char *path);
 
+#ifdef __clang_analyzer__
+/* The analyser sees one file at a time; without this it follows paths on which errors are OCTET_OK.
+ */
+static inline octet_status error_analysed(octet_status status, octet_status returned)
+{
+    (void)returned;
+    return status;
+}
+#define error_set(err, status, ...) error_analysed(status, error_set(err, status, __VA_ARGS__))
+#define error_prefix(err, status, ...)                                                             \
+    error_analysed(status, error_prefix(err, status, __VA_ARGS__))
+#define error_memory(...) error_analysed(OCTET_MEMORY, error_memory(__VA_ARGS__))
+#define error_errno(...) error_analysed(OCTET_IO, error_errno(__VA_ARGS__))
+#endif
+
 #define RETURN_IF_ERROR(expression)                                                                \
     do {                                                                                           \
         octet_status status_ = (expression);                                                       \
