@@ -267,7 +267,8 @@ struct octet_usage {
 };
 OCTET_API void octet_get_usage(struct octet_request *request, struct octet_usage *usage);
 
-/* Cancels what is not over; *request becomes NULL. NULL and a pointer to NULL are fine. */
+/* Cancels what is not over; notify is not called any more; *request becomes NULL. NULL and a
+ * pointer to NULL are fine. */
 OCTET_API void octet_request_free(struct octet_request **request);
 
 /* ---- conversion ---- */

@@ -62,8 +62,11 @@ octet_status request_new(const struct engine *engine, const int32_t *prompt, siz
                          struct request **out, struct octet_error *err);
 void request_release(struct request *request); /* NULL is fine */
 
-/* Call notify(context) on the engine's thread whenever there is something new to read; before
- * submit. */
+/*
+ * Call notify(context) on the engine's thread whenever there is something new to read; NULL: no
+ * more. When this returns, an earlier callback is not running and never will again. The callback
+ * may read the request; it must not call this function or engine_step.
+ */
 void request_set_notify(struct request *request, void (*notify)(void *context), void *context);
 
 /* Errors: OCTET_LIMIT (too many are queued), OCTET_STATE (submitted before; engine is stopping). */

@@ -32,6 +32,7 @@ static void destroy(struct request *request)
     free(request->sequence.blocks);
     free(request->sequence.tokens);
     pthread_cond_destroy(&request->changed);
+    pthread_mutex_destroy(&request->notify_mutex);
     pthread_mutex_destroy(&request->mutex);
     free(request);
 }
@@ -188,12 +189,17 @@ static bool init_sync(struct request *request)
     pthread_condattr_t attributes;
     if (pthread_mutex_init(&request->mutex, NULL) != 0)
         return false;
+    if (pthread_mutex_init(&request->notify_mutex, NULL) != 0) {
+        pthread_mutex_destroy(&request->mutex);
+        return false;
+    }
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     int result = pthread_cond_init(&request->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     if (result == 0)
         return true;
+    pthread_mutex_destroy(&request->notify_mutex);
     pthread_mutex_destroy(&request->mutex);
     return false;
 }
@@ -232,8 +238,18 @@ octet_status request_create(const struct request_limits *limits, const int32_t *
 
 void request_set_notify(struct request *request, void (*notify)(void *context), void *context)
 {
+    pthread_mutex_lock(&request->notify_mutex);
     request->notify = notify;
     request->notify_context = context;
+    pthread_mutex_unlock(&request->notify_mutex);
+}
+
+static void call_notify(struct request *request)
+{
+    pthread_mutex_lock(&request->notify_mutex);
+    if (request->notify)
+        request->notify(request->notify_context);
+    pthread_mutex_unlock(&request->notify_mutex);
 }
 
 /* Under the lock. */
@@ -258,8 +274,7 @@ void request_publish(struct request *request, uint64_t now_ns)
     update_status(request, now_ns);
     pthread_cond_broadcast(&request->changed);
     pthread_mutex_unlock(&request->mutex);
-    if (request->notify)
-        request->notify(request->notify_context);
+    call_notify(request);
 }
 
 void request_finish(struct request *request, enum finish_reason reason, int32_t stop_token,
@@ -277,8 +292,7 @@ void request_finish(struct request *request, enum finish_reason reason, int32_t 
     }
     pthread_cond_broadcast(&request->changed);
     pthread_mutex_unlock(&request->mutex);
-    if (request->notify)
-        request->notify(request->notify_context);
+    call_notify(request);
 }
 
 size_t request_read(struct request *request, size_t from, struct token_event *events, size_t limit)

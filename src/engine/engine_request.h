@@ -26,8 +26,6 @@ struct request {
     struct position_logprobs *logprobs;        /* [output room] or NULL */
     struct position_logprobs *prompt_logprobs; /* [prompt_count - 1] or NULL */
     struct token_logprob *top, *prompt_top;    /* behind the two above */
-    void (*notify)(void *context);
-    void *notify_context;
     atomic_int references;
     atomic_bool cancelled;
 
@@ -37,6 +35,11 @@ struct request {
     bool has_counts;
     bool was_scheduled;
     struct request *next_arrival; /* in the engine's queue of submissions */
+
+    /* Under notify_mutex, which is held while the callback runs. */
+    pthread_mutex_t notify_mutex;
+    void (*notify)(void *context);
+    void *notify_context;
 
     /* Shared. */
     pthread_mutex_t mutex;

@@ -168,10 +168,8 @@ static bool plan_sequence(const struct scheduler *scheduler, struct plan *plan,
     count = min_i32(count, limits->max_num_batched_tokens - plan->token_count - behind);
     int32_t rows_left = limits->max_logit_rows - plan->row_count - behind;
     int32_t rows = rows_wanted(sequence, sequence->computed, count);
-    if (rows > rows_left) {
+    if (rows > rows_left)
         count -= rows - rows_left;
-        rows = rows_left;
-    }
     if (count <= 0)
         return false;
     struct plan_entry *entry = &plan->entries[plan->entry_count++];

@@ -130,6 +130,7 @@ void generation_free(struct generation *generation)
         return;
     if (generation->request) {
         struct request_status status;
+        request_set_notify(generation->request, NULL, NULL);
         request_status(generation->request, &status);
         if (status.finish_reason == FINISH_NONE)
             engine_cancel(generation->engine, generation->request);

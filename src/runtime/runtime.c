@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/runtime.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,6 +222,7 @@ octet_status runtime_open(const struct runtime_options *options, const struct pr
                           struct runtime **out, struct octet_error *err)
 {
     RETURN_IF_ERROR(runtime_prepare(options, out, err));
+    assert(*out);
     octet_status status = runtime_load(*out, progress, err);
     if (status != OCTET_OK) {
         runtime_close(*out);

@@ -121,8 +121,8 @@ const struct runtime_plan *runtime_get_plan(const struct runtime *runtime);
 const struct tokenizer *runtime_tokenizer(const struct runtime *runtime);
 struct engine *runtime_engine(const struct runtime *runtime);
 bool runtime_has_chat_template(const struct runtime *runtime);
-/* Use this template instead of the checkpoint's. Errors: those of chat_template_compile, and the old
- * one stays. Not while requests run. */
+/* Use this template instead of the checkpoint's. Errors: those of chat_template_compile, and the
+ * old one stays. Not while requests run. */
 octet_status runtime_set_chat_template(struct runtime *runtime, const char *source, size_t size,
                                        const char *name, struct octet_error *err);
 /* Lines worth telling the user: what the checkpoint ignored, a reduced length, sampling defaults.
@@ -207,7 +207,7 @@ const int32_t *generation_prompt_ids(const struct generation *generation, size_t
 /* See request_prompt_logprobs. */
 const struct position_logprobs *generation_prompt_logprobs(struct generation *generation,
                                                            size_t *count);
-/* Cancels what is not finished. NULL is fine. */
+/* Cancels what is not finished; notify is not called any more. NULL is fine. */
 void generation_free(struct generation *generation);
 
 /* One engine step by the calling thread. See engine_step. */

@@ -134,6 +134,30 @@ static void many_clients_get_their_own_text(void **state)
     close_world(&world);
 }
 
+/* A reader that leaves takes its context with it: nothing is called afterwards. */
+static void a_callback_ends_with_its_reader(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world);
+    assert_int_equal(engine_start(world.engine, NULL), OCTET_OK);
+    for (int i = 0; i < 200; i++) {
+        atomic_int *context = malloc(sizeof *context);
+        assert_non_null(context);
+        atomic_init(context, 0);
+        struct request *request = new_request(&world, i % 8, 20);
+        request_set_notify(request, notified, context);
+        assert_int_equal(engine_submit(world.engine, request, NULL), OCTET_OK);
+        assert_true(request_wait(request, (size_t)i % 4, 10000));
+        request_set_notify(request, NULL, NULL);
+        free(context);
+        engine_cancel(world.engine, request);
+        request_release(request);
+    }
+    engine_stop(world.engine, true);
+    close_world(&world);
+}
+
 static void draining_finishes_and_refuses(void **state)
 {
     (void)state;
@@ -203,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_clients_get_their_own_text),
+        cmocka_unit_test(a_callback_ends_with_its_reader),
         cmocka_unit_test(draining_finishes_and_refuses),
         cmocka_unit_test(stopping_ends_at_once),
         cmocka_unit_test(waiting_can_time_out),
