@@ -251,6 +251,8 @@ static octet_status plan_carried(const struct checkpoint *source, struct convert
             status = plan_one_carried(source->directory, names[i], plan, &notes, err);
     }
     free(names);
+    if (status == OCTET_OK && buffer_failed(&notes))
+        status = error_memory(err, "notes", NOTES_MAX);
     if (notes.size)
         plan->notes = buffer_take(&notes, NULL);
     buffer_free(&notes);
