@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include "base/parse.h"
 
 struct method_name {
     const char *key;
@@ -93,6 +94,36 @@ static octet_status parse_fp8(const struct json *section, const char *name,
     return OCTET_OK;
 }
 
+/* Older compressed-tensors write the pair as "128x128". A new array, or NULL. */
+static struct json *pair_from_text(const char *text)
+{
+    char first[16];
+    int64_t rows, cols;
+    const char *cross = strchr(text, 'x');
+    size_t length = cross ? (size_t)(cross - text) : sizeof first;
+    if (length >= sizeof first)
+        return NULL;
+    memcpy(first, text, length);
+    first[length] = '\0';
+    if (!parse_int64(first, &rows) || !parse_int64(cross + 1, &cols))
+        return NULL;
+    struct json *pair = json_new_array();
+    if (pair && json_push(pair, json_new_integer(rows)) && json_push(pair, json_new_integer(cols)))
+        return pair;
+    json_free(pair);
+    return NULL;
+}
+
+static octet_status parse_block_structure(const struct json *value, const char *name,
+                                          struct quantization *out, struct octet_error *err)
+{
+    const char *text = json_string(value);
+    struct json *pair = text ? pair_from_text(text) : NULL;
+    octet_status status = parse_block(pair ? pair : value, name, "block_structure", out, err);
+    json_free(pair);
+    return status;
+}
+
 /* The "weights" object of one group of compressed-tensors (also used by ModelOpt). */
 static octet_status parse_group(const struct json *weights, const char *name,
                                 struct quantization *out, struct octet_error *err)
@@ -111,7 +142,7 @@ static octet_status parse_group(const struct json *weights, const char *name,
     const struct json *block = json_get(weights, "block_structure");
     bool has_block = block && json_type(block) != JSON_TYPE_NULL;
     if (strategy && !strcmp(strategy, "block") && has_block)
-        return parse_block(block, name, "block_structure", out, err);
+        return parse_block_structure(block, name, out, err);
     if (strategy && !strcmp(strategy, "group")) {
         int64_t group = json_integer(json_get(weights, "group_size"), 0);
         struct json *pair = json_new_array();
