@@ -69,6 +69,7 @@ octet_status cli_runtime_options(const struct args *args, struct runtime_options
                                                &out->weight_dtype, err));
     out->tokenizer_path = args_text(args, OPT_TOKENIZER, NULL);
     out->threads = (int)args_integer(args, OPT_THREADS, 0);
+    out->tensor_parallel_size = (int32_t)args_integer(args, OPT_TENSOR_PARALLEL_SIZE, 0);
     int64_t length = args_integer(args, OPT_MAX_MODEL_LEN, 0);
     if (args_given(args, OPT_MAX_MODEL_LEN) && length == 0)
         return error_set(err, OCTET_USAGE,

@@ -133,6 +133,7 @@ static struct json *plan_json(const struct runtime_plan *plan)
                 {"max_model_len", plan->max_model_len},
                 {"max_num_seqs", plan->max_num_seqs},
                 {"max_num_batched_tokens", plan->max_num_batched_tokens},
+                {"tensor_parallel_size", plan->ranks},
                 {"threads", plan->threads}};
     bool ok = json_set(out, "concurrency", json_new_real(plan->concurrency));
     for (size_t i = 0; ok && i < sizeof rows / sizeof rows[0]; i++)

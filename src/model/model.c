@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/model_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include "checkpoint/architecture_check.h"
 #include "model/rope_table.h"
@@ -99,6 +100,55 @@ static uint64_t plan_bytes(const struct backend_ops *ops, const struct backend_o
     return bytes;
 }
 
+/* A rank holds whole query heads, and whole KV heads or one that it shares with its neighbours. */
+static bool can_split(const struct model_config *config, int64_t ranks)
+{
+    bool kv = config->kv_heads % ranks == 0 || ranks % config->kv_heads == 0;
+    return config->heads % ranks == 0 && config->intermediate_size % ranks == 0 && kv;
+}
+
+/* The configuration of one rank: what its matrices and scratch are sized by. */
+static octet_status rank_config(const struct model_config *config, int64_t ranks,
+                                struct model_config *out, struct octet_error *err)
+{
+    *out = *config;
+    if (ranks <= 1)
+        return OCTET_OK;
+    if (!can_split(config, ranks)) {
+        char valid[128] = "1";
+        size_t used = 1;
+        for (int64_t n = 2; n <= config->heads && used < sizeof valid - 16; n++) {
+            if (can_split(config, n))
+                used += (size_t)snprintf(valid + used, sizeof valid - used, ", %lld", (long long)n);
+        }
+        return error_set(err, OCTET_USAGE,
+                         "tensor parallel size %lld does not divide this model's %lld heads, %lld "
+                         "KV heads and intermediate size %lld; valid sizes: %s",
+                         (long long)ranks, (long long)config->heads, (long long)config->kv_heads,
+                         (long long)config->intermediate_size, valid);
+    }
+    out->heads = config->heads / ranks;
+    out->kv_heads = config->kv_heads > ranks ? config->kv_heads / ranks : 1;
+    out->intermediate_size = config->intermediate_size / ranks;
+    return OCTET_OK;
+}
+
+/* Cut a whole matrix to the first rank's share: `rows` splits outputs, otherwise inputs. */
+static void cut_plan(struct weight_plan *plan, int64_t ranks, const struct model_config *rank,
+                     bool rows)
+{
+    for (int i = 0; i < plan->spec.part_count; i++) {
+        struct linear_part *part = &plan->parts[i];
+        bool kv = plan->spec.part_count == LINEAR_PARTS_MAX && i > 0;
+        if (kv)
+            part->row_end = rank->kv_heads * rank->head_dim;
+        else if (rows)
+            part->row_end = (part->rows + ranks - 1) / ranks;
+        else
+            part->col_end = part->cols / ranks;
+    }
+}
+
 octet_status model_plan_memory(const struct checkpoint *checkpoint,
                                const struct model_config *config,
                                const struct model_options *options, struct model_memory *out,
@@ -107,18 +157,23 @@ octet_status model_plan_memory(const struct checkpoint *checkpoint,
     const struct backend_ops *ops = &backend_cpu;
     struct weight_plan plan;
     struct backend_options backend;
+    struct model_config rank;
+    int64_t ranks = options->ranks > 1 ? options->ranks : 1;
     *out = (struct model_memory){0};
     RETURN_IF_ERROR(check_options(options, err));
+    RETURN_IF_ERROR(rank_config(config, ranks, &rank, err));
     RETURN_IF_ERROR(weights_check_residency(checkpoint, options, err));
-    model_backend_options(config, options, &backend);
+    model_backend_options(&rank, options, &backend);
     for (int head = 0; head < (config->tie_word_embeddings ? 1 : 2); head++) {
         RETURN_IF_ERROR(weight_plan_table(checkpoint, config, options, head == 1, &plan, err));
+        cut_plan(&plan, ranks, &rank, true);
         out->weights += plan_bytes(ops, &backend, &plan);
     }
     for (int64_t layer = 0; layer < config->layers; layer++) {
         for (int which = 0; which < LAYER_LINEAR_COUNT; which++) {
             RETURN_IF_ERROR(weight_plan_layer(checkpoint, config, options, layer,
                                               (enum layer_linear)which, &plan, err));
+            cut_plan(&plan, ranks, &rank, which == LINEAR_QKV || which == LINEAR_GATE_UP);
             out->weights += plan_bytes(ops, &backend, &plan);
         }
     }
@@ -126,7 +181,7 @@ octet_status model_plan_memory(const struct checkpoint *checkpoint,
     out->kv_per_block = ops->kv_block_bytes(&backend, (int32_t)config->layers);
     out->activations = ops->scratch_bytes(&backend) + rope_table_bytes(config, options);
     for (int i = 0; i < ACT_COUNT; i++)
-        out->activations += activation_bytes(config, options, (enum activation)i);
+        out->activations += activation_bytes(&rank, options, (enum activation)i);
     return OCTET_OK;
 }
 

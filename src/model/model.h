@@ -17,7 +17,9 @@ struct model;
 struct model_options {
     enum activation_dtype dtype;
     enum weight_dtype weight_dtype;
-    int threads;              /* >= 1 */
+    int threads; /* >= 1 */
+    int32_t
+        ranks; /* tensor parallel size, for planning: 0 and 1 are one rank. model_load takes one */
     const char *cpu_mask;     /* instruction sets to use (cpu/features.h); NULL: all */
     int32_t max_model_len;    /* RoPE tables and attention scratch reach this far */
     int32_t max_batch_tokens; /* most tokens a step */
@@ -27,7 +29,8 @@ struct model_options {
     int32_t block_count;    /* blocks of the KV pool */
 };
 
-/* Bytes that a model will take, from the header alone: nothing is loaded. */
+/* Bytes that a model will take, from the header alone: nothing is loaded. With several ranks, what
+ * the first of them takes; OCTET_USAGE naming the valid sizes when the model cannot be split so. */
 struct model_memory {
     uint64_t weights;      /* resident, packed, scales included */
     uint64_t kv_per_block; /* K and V of all layers for one block */

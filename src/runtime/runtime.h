@@ -33,6 +33,7 @@ struct runtime_options {
     int threads;                    /* 0: as many as the processors this process may use */
     const char *cpu_mask;           /* instruction sets to use (cpu/features.h); NULL: all */
     int32_t max_model_len;          /* 0: the smaller of the config's and what fits */
+    int32_t tensor_parallel_size;   /* ranks to plan for; 0: 1. runtime_load takes one */
     int32_t max_num_seqs;           /* 0: 16 */
     int32_t max_num_batched_tokens; /* 0: 2048, and at least max_num_seqs */
     int32_t max_logit_rows;         /* 0: max_num_seqs, and at least 16 */
@@ -75,6 +76,7 @@ struct runtime_plan {
     int32_t config_model_len; /* what config.json (with overrides) allows */
     bool model_len_reduced;   /* max_model_len was automatic and is less than config_model_len */
     int32_t max_num_seqs, max_num_batched_tokens, max_logit_rows;
+    int32_t ranks; /* the amounts above are those of each */
     int threads;
     enum activation_dtype dtype;
     enum weight_dtype weight_dtype;

@@ -90,6 +90,7 @@ static octet_status resolve_counts(const struct planner *planner, struct octet_e
     struct cpu_topology topology;
     cpu_topology_detect(&topology);
     plan->threads = options->threads ? options->threads : topology.cores_usable;
+    plan->ranks = options->tensor_parallel_size > 1 ? options->tensor_parallel_size : 1;
     plan->dtype = options->dtype;
     plan->weight_dtype = options->weight_dtype;
     plan->block_size = options->block_size ? options->block_size : DEFAULT_BLOCK_SIZE;
@@ -144,6 +145,7 @@ static octet_status measure(const struct planner *planner, int32_t max_model_len
     const struct model_options model = {
         .dtype = plan->dtype,
         .weight_dtype = plan->weight_dtype,
+        .ranks = plan->ranks,
         .threads = plan->threads,
         .cpu_mask = planner->options->cpu_mask,
         .max_model_len = max_model_len,
@@ -306,7 +308,11 @@ bool runtime_plan_text(const struct runtime_plan *plan, struct buffer *out)
     format_bytes(plan->memory_budget, budget);
     format_bytes(plan->memory_limit, limit);
     format_count((uint64_t)plan->kv_tokens, tokens);
-    buffer_printf(out, "memory plan: %s of %s that may be used (limit %s)\n", total, budget, limit);
+    if (plan->ranks > 1)
+        buffer_printf(out, "memory plan of each of %d ranks: ", plan->ranks);
+    else
+        buffer_append_str(out, "memory plan: ");
+    buffer_printf(out, "%s of %s that may be used (limit %s)\n", total, budget, limit);
     buffer_printf(out, "  weights       %10s\n", weights);
     buffer_printf(out, "  activations   %10s  %d tokens a step, %d rows of logits\n", activations,
                   plan->max_num_batched_tokens, plan->max_logit_rows);

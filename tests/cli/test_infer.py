@@ -147,6 +147,18 @@ def test_render(octet, demo):
     assert "error" in rows[1] and "rendered" in rows[2]
 
 
+def test_inspect_plans_for_ranks(octet, demo):
+    def plan(*flags):
+        return json.loads(octet.ok("inspect", demo, "--json", *flags).stdout)["memory_plan"]
+    one, two = plan(), plan("--tp", "2")
+    assert one["tensor_parallel_size"] == 1 and two["tensor_parallel_size"] == 2
+    assert 0.45 * one["weights_bytes"] < two["weights_bytes"] < 0.6 * one["weights_bytes"]
+    small = plan("--max-model-len", "128", "--max-num-seqs", "2")
+    assert small["max_model_len"] == 128 and small["kv_cache_tokens"] == 256
+    bad = octet("inspect", demo, "--tp", "3")
+    assert bad.returncode == 2 and "valid sizes: 1, 2, 4" in bad.stderr
+
+
 def test_memory_plan_refuses_with_the_length_that_fits(octet, demo):
     result = octet("infer", demo, "--prompt", "a", "--kv-cache-memory-bytes", "1000")
     assert result.returncode == 1 and result.stdout == ""
