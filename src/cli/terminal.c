@@ -135,7 +135,7 @@ void table_print(const struct table *table, FILE *out, const char *indent, bool 
         return;
     size_t columns = (size_t)table->columns;
     int widths[TABLE_COLUMNS_MAX] = {0};
-    bool numeric[TABLE_COLUMNS_MAX];
+    bool numeric[TABLE_COLUMNS_MAX] = {false};
     for (int c = 0; c < table->columns; c++)
         numeric[c] = true;
     for (size_t i = 0; i < table->count; i++) {

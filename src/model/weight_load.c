@@ -112,6 +112,10 @@ static octet_status load_linear(struct load *load, struct weight_plan *plan, str
     status = report(load, err);
 done:
     for (int i = 0; i < plan->spec.part_count; i++) {
+        struct linear_part *part = &plan->parts[i];
+        part->read = NULL;
+        part->context = NULL;
+        part->scales = part->bias = NULL;
         free(biases[i]);
         free(scales[i]);
     }

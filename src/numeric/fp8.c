@@ -4,7 +4,8 @@
 #include <math.h>
 #include "numeric/half.h"
 
-/* One row of the table: the eight mantissas of exponent field e >= 1 are BF16 (e + 120) << 7 | m << 4. */
+/* One row of the table: the eight mantissas of exponent field e >= 1 are BF16 (e + 120) << 7 | m
+ * << 4. */
 #define NORMAL(sign, e)                                                                            \
     (sign) | ((e) + 120) << 7 | 0 << 4, (sign) | ((e) + 120) << 7 | 1 << 4,                        \
         (sign) | ((e) + 120) << 7 | 2 << 4, (sign) | ((e) + 120) << 7 | 3 << 4,                    \

@@ -25,7 +25,8 @@ static inline float bf16_to_f32(uint16_t bits)
     return f32_from_bits((uint32_t)bits << 16);
 }
 
-/* Nearest, ties to even; overflow to infinity; NaN stays NaN (quiet, sign kept); subnormals kept. */
+/* Nearest, ties to even; overflow to infinity; NaN stays NaN (quiet, sign kept); subnormals kept.
+ */
 static inline uint16_t bf16_from_f32(float value)
 {
     uint32_t bits = f32_bits(value);

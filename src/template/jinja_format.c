@@ -135,7 +135,7 @@ static bool take_value(struct jinja_run *run, struct format_values *values, stru
 static bool read_count(struct jinja_run *run, const struct jinja_string *format, size_t *at,
                        struct format_values *values, int64_t max, int64_t *out)
 {
-    struct jinja_value value;
+    struct jinja_value value = {0};
     if (*at < format->size && format->data[*at] == '*') {
         ++*at;
         if (!take_value(run, values, &value))
@@ -395,7 +395,7 @@ static bool field_value(struct jinja_run *run, const struct jinja_args *args, co
 static bool write_field(struct jinja_run *run, struct buffer *out, const char *field, size_t size,
                         const struct jinja_args *args, size_t *next)
 {
-    struct jinja_value value;
+    struct jinja_value value = {0};
     const char *colon = memchr(field, ':', size);
     size_t head = colon ? (size_t)(colon - field) : size;
     const char *bang = memchr(field, '!', head);
