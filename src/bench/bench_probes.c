@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define AHEAD_BYTES 4096
+
 /* About 10 ms at 100 GFLOP/s. */
 #define DOT_FLOP 1e9
 
@@ -33,6 +35,8 @@ static void read_region(void *context, int thread, int thread_count)
     const struct lanes *end = line + probe->bench->region_bytes / sizeof *line;
     struct lanes sum = {{0}, {0}, {0}, {0}};
     for (; line < end; line++) {
+        /* Without it one core of an Emerald Rapids machine reads a third less. */
+        __builtin_prefetch((const void *)((uintptr_t)line + AHEAD_BYTES));
         sum.a ^= line->a;
         sum.b ^= line->b;
         sum.c ^= line->c;

@@ -125,6 +125,7 @@ ALWAYS_INLINE void group_amx(const struct gemm_args *a, size_t panel, size_t cou
             load_scales(a, panel + p, block, scale);
             for (size_t i = 0; i < PAIRS; i++) {
                 __m512i w[2];
+                prefetch_ahead(weights + i * pair_bytes, TILE_AHEAD, pair_bytes);
                 load(weights + i * pair_bytes, w);
                 _mm512_storeu_si512(s->weights[i], w[0]);
                 _mm512_storeu_si512(s->weights[i] + 16, w[1]);

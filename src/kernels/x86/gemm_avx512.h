@@ -16,6 +16,15 @@
 #include "kernels/lanes/inline.h"
 #include "kernels/x86/mxcsr.h"
 
+/*
+ * Weights are fetched this far ahead of their use. The panels of a run follow each other, so what
+ * lies there is what comes next. Measured on one Emerald Rapids core reading from memory: m = 1
+ * from 9.8 to 14.0 GB/s, m = 2 from 7.0 to 12.2, m = 4 from 6.2 to 9.8. (Zen 4 is better off
+ * without, and has its own products in gemm_avx512_bf16.c.)
+ */
+#define STREAM_AHEAD (2 * PANEL_BLOCK * PANEL_ROWS)
+#define TILE_AHEAD (PANEL_BLOCK * PANEL_ROWS)
+
 #define CHUNK 512
 #define GROUP 4
 #define TILE 12
@@ -49,6 +58,13 @@ ALWAYS_INLINE void widen_pair_f32(const char *pair, __m512 w[4])
     w[2] = _mm512_loadu_ps(pair + 64);
     w[1] = _mm512_loadu_ps(pair + 128);
     w[3] = _mm512_loadu_ps(pair + 192);
+}
+
+/* A prefetch of an address that is not mapped does nothing. */
+ALWAYS_INLINE void prefetch_ahead(const char *pair, size_t distance, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        _mm_prefetch((const void *)((uintptr_t)pair + distance + i), _MM_HINT_T0);
 }
 
 /* n is a multiple of 16. */
@@ -155,6 +171,8 @@ ALWAYS_INLINE void stream_panel(const struct gemm_args *a, size_t panel, enum fl
         if (depth == 2 && width == 2) {
             for (size_t i = 0; i < PANEL_BLOCK / 2; i++) {
                 __m512 w[4], v[4];
+                prefetch_ahead(weights + i * pair_bytes, STREAM_AHEAD, pair_bytes);
+                prefetch_ahead(weights + block_bytes + i * pair_bytes, STREAM_AHEAD, pair_bytes);
                 widen(weights + i * pair_bytes, w);
                 pair_step(w, x_block + 2 * i, 2 * PANEL_BLOCK, rows, acc[0]);
                 widen(weights + block_bytes + i * pair_bytes, v);
@@ -163,6 +181,7 @@ ALWAYS_INLINE void stream_panel(const struct gemm_args *a, size_t panel, enum fl
         } else {
             for (size_t i = 0; i < PANEL_BLOCK / 2; i++) {
                 __m512 w[4];
+                prefetch_ahead(weights + i * pair_bytes, STREAM_AHEAD, pair_bytes);
                 widen(weights + i * pair_bytes, w);
                 pair_step(w, x_block + 2 * i, 2 * PANEL_BLOCK, rows, acc[0]);
             }
@@ -236,6 +255,7 @@ ALWAYS_INLINE void widen_block(const char *block, widen_pair *widen, size_t pair
 {
     for (size_t i = 0; i < PANEL_BLOCK / 2; i++) {
         __m512 w[4];
+        prefetch_ahead(block + i * pair_bytes, TILE_AHEAD, pair_bytes);
         widen(block + i * pair_bytes, w);
         _mm512_store_ps(s->weights[2 * i], w[0]);
         _mm512_store_ps(s->weights[2 * i] + 16, w[2]);
