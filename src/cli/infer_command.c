@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/infer_job.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 
 #define JOBS_MAX 1000000
@@ -17,7 +18,12 @@ struct infer_run {
     size_t requests;                      /* jobs that reached the engine */
     size_t *order;                        /* request index -> job index */
     struct generation_summary *summaries; /* [request] */
-    bool stream; /* text of the only job goes to standard output as it comes */
+    FILE *prompts;                        /* --prompts, open; NULL with --prompt */
+    bool has_output;
+    struct cli_output output; /* --output */
+    int write_error;          /* errno of standard output while streaming */
+    bool streamed;            /* some text is on standard output */
+    bool stream;              /* text of the only job goes to standard output as it comes */
     bool ends_with_newline;
     struct progress_bar bar;
     bool show_progress;
@@ -62,11 +68,7 @@ static octet_status read_prompt(struct infer_run *run, struct runtime *runtime, 
 static octet_status read_prompts(struct infer_run *run, struct runtime *runtime, const char *path,
                                  struct octet_error *err)
 {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *stream = standard ? stdin : fopen(path, "re");
-    if (!stream)
-        return error_errno(err, errno, "open", path);
-    struct line_reader reader = {.stream = stream, .name = path};
+    struct line_reader reader = {.stream = run->prompts, .name = path};
     octet_status status;
     while (line_reader_next(&reader, &status, err)) {
         if (reader.line[strspn(reader.line, " \t\r")] == '\0')
@@ -78,8 +80,6 @@ static octet_status read_prompts(struct infer_run *run, struct runtime *runtime,
                             reader.length, reader.number);
     }
     line_reader_free(&reader);
-    if (!standard)
-        fclose(stream);
     if (status == OCTET_OK && run->count == 0)
         status = error_set(err, OCTET_INPUT,
                            "%s: no prompts; expected a JSON object a line, such as "
@@ -103,8 +103,10 @@ static bool on_event(void *context, size_t index, const struct generation_event 
     struct infer_job *job = &run->jobs[run->order[index]];
     if (event->text_size) {
         if (run->stream) {
+            run->streamed = true;
             fwrite(event->text, 1, event->text_size, stdout);
-            fflush(stdout);
+            if (fflush(stdout) != 0)
+                run->write_error = errno;
             run->ends_with_newline = event->text[event->text_size - 1] == '\n';
         }
         buffer_append(&job->text, event->text, event->text_size);
@@ -118,7 +120,7 @@ static bool on_event(void *context, size_t index, const struct generation_event 
             job->error.status = error_set(&job->error, event->error, "%s", event->message);
         show_finished(run);
     }
-    return !terminal_interrupted && !(run->stream && ferror(stdout));
+    return !terminal_interrupted && !run->write_error;
 }
 
 static octet_status generate(struct infer_run *run, struct runtime *runtime,
@@ -145,7 +147,9 @@ static octet_status generate(struct infer_run *run, struct runtime *runtime,
     if (count)
         status = runtime_generate(runtime, requests, count, on_event, run, run->summaries, err);
     free(requests);
-    if (status == OCTET_CANCELLED)
+    if (status == OCTET_CANCELLED && run->write_error)
+        status = error_errno(err, run->write_error, "write", "standard output");
+    else if (status == OCTET_CANCELLED)
         status = error_set(err, OCTET_CANCELLED, "interrupted");
     return status;
 }
@@ -169,10 +173,9 @@ static octet_status write_results(struct infer_run *run, FILE *out, size_t *fail
 
 static octet_status write_output(struct infer_run *run, struct octet_error *err)
 {
-    const char *path = args_text(run->args, OPT_OUTPUT, NULL);
     size_t failed = 0;
     octet_status status;
-    if (path) {
+    if (run->has_output) {
         char *memory = NULL;
         size_t size = 0;
         FILE *stream = open_memstream(&memory, &size);
@@ -181,8 +184,12 @@ static octet_status write_output(struct infer_run *run, struct octet_error *err)
         status = write_results(run, stream, &failed, err);
         fclose(stream);
         if (status == OCTET_OK)
-            status = file_write_all(path, memory, size, err);
+            status = cli_output_write(&run->output, memory, size, err);
         free(memory);
+        if (status == OCTET_OK) {
+            run->has_output = false;
+            status = cli_output_commit(&run->output, err);
+        }
     } else {
         status = write_results(run, stdout, &failed, err);
     }
@@ -228,8 +235,7 @@ static octet_status run_infer(struct infer_run *run, struct runtime *runtime,
         RETURN_IF_ERROR(read_prompt(run, runtime, prompt, err));
     else
         RETURN_IF_ERROR(read_prompts(run, runtime, prompts, err));
-    run->stream =
-        prompt && !args_flag(run->args, OPT_JSON, false) && !args_given(run->args, OPT_OUTPUT);
+    run->stream = prompt && !args_flag(run->args, OPT_JSON, false) && !run->has_output;
     run->show_progress = !quiet && !prompt;
     progress_bar_init(&run->bar, stderr, "prompts");
     uint64_t start_ns = clock_now_ns();
@@ -237,7 +243,8 @@ static octet_status run_infer(struct infer_run *run, struct runtime *runtime,
     double wall_s = clock_seconds_since(start_ns);
     if (run->show_progress)
         progress_bar_finish(&run->bar);
-    if (run->stream && !run->ends_with_newline)
+    bool failed = status != OCTET_OK || run->jobs[0].error.status != OCTET_OK;
+    if (run->stream && !run->ends_with_newline && (run->streamed || !failed))
         putchar('\n');
     if (status != OCTET_OK)
         return status;
@@ -253,20 +260,51 @@ static octet_status run_infer(struct infer_run *run, struct runtime *runtime,
     return status;
 }
 
+/* Files are opened before the model is loaded, so that a wrong name costs no computing. */
+static octet_status open_files(struct infer_run *run, struct octet_error *err)
+{
+    const char *prompts = args_text(run->args, OPT_PROMPTS, NULL);
+    const char *output = args_text(run->args, OPT_OUTPUT, "-");
+    if (prompts && strcmp(prompts, "-") == 0) {
+        run->prompts = stdin;
+    } else if (prompts) {
+        if (directory_exists(prompts))
+            return error_set(err, OCTET_INPUT, "%s: is a directory, expected a file of JSON lines",
+                             prompts);
+        run->prompts = fopen(prompts, "re");
+        if (!run->prompts)
+            return error_errno(err, errno, "cannot open", prompts);
+    }
+    if (strcmp(output, "-") == 0)
+        return OCTET_OK;
+    RETURN_IF_ERROR(cli_output_open(output, &run->output, err));
+    run->has_output = true;
+    return OCTET_OK;
+}
+
 octet_status command_infer(const struct args *args, struct octet_error *err)
 {
     if (args_given(args, OPT_PROMPT) == args_given(args, OPT_PROMPTS))
         return error_set(err, OCTET_USAGE, "give --prompt TEXT or --prompts FILE.jsonl%s",
                          args_given(args, OPT_PROMPT) ? ", not both" : "");
-    struct runtime *runtime;
-    RETURN_IF_ERROR(cli_open_runtime(args, &runtime, err));
+    const char *path;
+    RETURN_IF_ERROR(cli_model_path(args, &path, err));
+    struct runtime *runtime = NULL;
     struct infer_run run = {.args = args};
-    octet_status status = run_infer(&run, runtime, err);
+    octet_status status = open_files(&run, err);
+    if (status == OCTET_OK)
+        status = cli_open_runtime(args, &runtime, err);
+    if (status == OCTET_OK)
+        status = run_infer(&run, runtime, err);
     for (size_t i = 0; i < run.count; i++)
         infer_job_free(&run.jobs[i]);
     free(run.jobs);
     free(run.order);
     free(run.summaries);
     runtime_close(runtime);
+    if (run.has_output)
+        cli_output_abort(&run.output);
+    if (run.prompts && run.prompts != stdin)
+        fclose(run.prompts);
     return status;
 }

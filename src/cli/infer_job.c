@@ -148,10 +148,20 @@ static octet_status read_line(struct infer_job *job, const struct args *args,
     const struct json *body = json_get(job->line, "body");
     const struct json *object = body ? body : job->line;
     RETURN_IF_ERROR(read_sampling(job, object, name, err));
+    if (json_integer(json_get(object, "n"), 1) != 1)
+        return error_set(err, OCTET_UNSUPPORTED,
+                         "%s: \"n\": one answer is generated for a line; repeat the line with "
+                         "other seeds for more",
+                         name);
+    const struct json *kwargs = json_get(object, "chat_template_kwargs");
+    if (json_type(kwargs) == JSON_TYPE_NULL)
+        kwargs = NULL;
+    if (kwargs && json_type(kwargs) != JSON_TYPE_OBJECT)
+        return error_set(err, OCTET_INPUT, "%s: \"chat_template_kwargs\" is %s, expected an object",
+                         name, json_type_name(json_type(kwargs)));
     const struct json *messages = json_get(object, "messages");
     if (json_type(messages) == JSON_TYPE_ARRAY)
-        return render(job, args, runtime, messages, json_get(object, "tools"),
-                      json_get(object, "chat_template_kwargs"), err);
+        return render(job, args, runtime, messages, json_get(object, "tools"), kwargs, err);
     size_t size;
     const char *prompt = json_string_n(json_get(object, "prompt"), &size);
     if (!prompt)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <string.h>
-#include "base/file.h"
 #include "cli/command.h"
 #include "cli/common.h"
+#include "cli/output.h"
+#include "cli/terminal.h"
 
 struct logits_sink {
-    struct file_writer writer;
+    struct cli_output output;
     int32_t vocab_size;
     octet_status status;
     struct octet_error *err;
@@ -16,9 +17,9 @@ static bool write_row(void *context, size_t position, const float *logits)
 {
     struct logits_sink *sink = context;
     (void)position;
-    sink->status = file_writer_write(&sink->writer, logits,
-                                     (size_t)sink->vocab_size * sizeof *logits, sink->err);
-    return sink->status == OCTET_OK;
+    sink->status = cli_output_write(&sink->output, logits,
+                                    (size_t)sink->vocab_size * sizeof *logits, sink->err);
+    return sink->status == OCTET_OK && !terminal_interrupted;
 }
 
 static octet_status read_id_list(const char *text, struct token_ids *ids, struct octet_error *err)
@@ -50,21 +51,22 @@ octet_status command_logits(const struct args *args, struct octet_error *err)
     struct logits_sink sink = {.err = err, .status = OCTET_OK};
     bool writing = false;
     octet_status status = read_id_list(list, &ids, err);
+    if (status == OCTET_OK) {
+        status = cli_output_open(path, &sink.output, err);
+        writing = status == OCTET_OK;
+    }
     if (status == OCTET_OK)
         status = cli_open_runtime(args, &runtime, err);
-    if (status == OCTET_OK)
-        status = file_writer_open(path, false, &sink.writer, err);
     if (status == OCTET_OK) {
-        writing = true;
         sink.vocab_size = (int32_t)runtime_get_plan(runtime)->config.vocab_size;
         status = runtime_logits(runtime, ids.ids, ids.count, write_row, &sink, err);
         if (status == OCTET_CANCELLED && sink.status != OCTET_OK)
             status = sink.status;
     }
     if (status == OCTET_OK)
-        status = file_writer_commit(&sink.writer, err);
+        status = cli_output_commit(&sink.output, err);
     else if (writing)
-        file_writer_abort(&sink.writer);
+        cli_output_abort(&sink.output);
     if (status == OCTET_OK && !args_flag(args, OPT_QUIET, false))
         fprintf(stderr, "%s: %zu rows of %d float32\n", path, ids.count, sink.vocab_size);
     runtime_close(runtime);

@@ -2,8 +2,15 @@
 """infer, logits, tokenize, detokenize, render on the demo model."""
 import base64
 import json
+import os
 import re
+import stat
 import struct
+import subprocess
+
+import pytest
+
+from conftest import BINARY
 
 QUESTION = "What is the capital of France?"
 
@@ -166,3 +173,66 @@ def test_memory_plan_refuses_with_the_length_that_fits(octet, demo):
     result = octet("infer", demo, "--prompt", "a", "--max-model-len", "1024", "--kv-cache-memory-bytes", "300K")
     assert result.returncode == 1 and result.stdout == ""
     assert "max_model_len 1024 does not fit" in result.stderr and "largest" in result.stderr
+
+
+def test_output_to_a_device_or_link_does_not_replace_it(octet, demo, tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    octet.ok("infer", demo, "--prompt", "Once", "--max-tokens", "2", "--output", link)
+    assert link.is_symlink() and json.loads(target.read_text())["output_tokens"] == 2
+    device = tmp_path / "device"
+    os.mkfifo(device)
+    reader = subprocess.Popen(["cat", device], stdout=subprocess.PIPE)
+    octet.ok("logits", demo, "--ids", "1", "--out", device)
+    assert len(reader.communicate(timeout=60)[0]) % 4 == 0 and stat.S_ISFIFO(device.stat().st_mode)
+    full = octet("infer", demo, "--prompt", "Once", "--max-tokens", "2", "--output", "/dev/full")
+    assert full.returncode == 1 and "/dev/full" in full.stderr
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+
+
+@pytest.mark.parametrize("flag", ["--output", "--prompts"])
+def test_wrong_file_names_cost_no_loading(octet, demo, tmp_path, flag):
+    args = [] if flag == "--prompts" else ["--prompt", "a"]
+    for path in (tmp_path / "none" / "file", tmp_path):
+        result = octet("infer", demo, *args, flag, path)
+        assert result.returncode == 1 and str(path) in result.stderr, result.stderr
+        assert result.stdout == "" and "loading" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_leaves_the_old_output(octet, demo, tmp_path):
+    output = tmp_path / "out.jsonl"
+    output.write_text("old")
+    prompts = tmp_path / "in.jsonl"
+    prompts.write_text("")
+    assert octet("infer", demo, "--prompts", prompts, "--output", output).returncode == 1
+    assert output.read_text() == "old" and sorted(p.name for p in tmp_path.iterdir()) == [
+        "in.jsonl", "out.jsonl"]
+
+
+def test_a_closed_pipe_is_named(octet, demo):
+    process = subprocess.Popen([str(BINARY), "infer", demo, "--prompt", "Once", "--ignore-eos",
+                                "--quiet", "--max-tokens", "900"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    stderr = process.stderr.read()
+    assert process.wait(timeout=60) == 1 and "standard output: Broken pipe" in stderr
+
+
+def test_a_refused_prompt_prints_nothing_on_stdout(octet, demo):
+    result = octet("infer", demo, "--prompt", "")
+    assert result.returncode != 0 and result.stdout == "" and "empty" in result.stderr
+
+
+def test_lines_that_ask_for_what_is_not_done(octet, demo, tmp_path):
+    prompts = tmp_path / "in.jsonl"
+    prompts.write_bytes(b"\xef\xbb\xbf" + b'{"prompt": "with a byte-order mark", "max_tokens": 2}\n'
+                        b'{"prompt": "a", "n": 2}\n'
+                        b'{"messages": [], "chat_template_kwargs": [1]}\n'
+                        b'{"messages": [], "chat_template_kwargs": null, "n": 1, "max_tokens": 2}\r\n')
+    rows = [json.loads(line) for line in
+            octet("infer", demo, "--prompts", prompts).stdout.splitlines()]
+    assert rows[0]["output_tokens"] == 2 and rows[3]["output_tokens"] == 2
+    assert 'line 2: "n"' in rows[1]["error"]
+    assert '"chat_template_kwargs" is array' in rows[2]["error"]
