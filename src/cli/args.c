@@ -187,6 +187,8 @@ static octet_status store_value(const struct option_spec *option, const char *te
     case KIND_STRING:
         return OCTET_OK;
     case KIND_LIST:
+        if (!*text)
+            return error_set(err, OCTET_USAGE, "--%s: the text is empty", option->name);
         if (out->list_count == ARGS_LIST_MAX)
             return error_set(err, OCTET_USAGE, "--%s: given more than %d times", option->name,
                              ARGS_LIST_MAX);

@@ -32,7 +32,7 @@ static void on_signal(int number)
     terminal_interrupted = number;
 }
 
-/* Unlike in the other commands, Ctrl-C stops an answer and the program goes on. */
+/* Unlike in the other commands, Ctrl-C stops an answer and the program goes on; SIGTERM ends it. */
 static void catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
@@ -196,7 +196,6 @@ static bool run_slash_command(struct chat *chat, const char *line)
 
 static octet_status take_turn(struct chat *chat, const char *line, struct octet_error *err)
 {
-    terminal_interrupted = 0;
     if (!add_message(chat->messages, "user", line, strlen(line)))
         return error_memory(err, "conversation", strlen(line));
     struct octet_error turn_err = {0};
@@ -214,7 +213,6 @@ static octet_status take_turn(struct chat *chat, const char *line, struct octet_
         return error_memory(err, "conversation", size);
     if (terminal_interrupted)
         fputs("(stopped)\n", stderr);
-    terminal_interrupted = 0;
     return terminal_flush_stdout(err);
 }
 
@@ -245,7 +243,7 @@ static octet_status converse(struct chat *chat, struct octet_error *err)
         const char *line;
         terminal_interrupted = 0;
         enum line_result result = line_editor_read(editor, &line);
-        if (result == LINE_END)
+        if (result == LINE_END || terminal_interrupted == SIGTERM)
             break;
         if (result == LINE_INTERRUPTED) {
             fputs("\n(Ctrl-D or /exit leaves)\n", stderr);
@@ -255,7 +253,11 @@ static octet_status converse(struct chat *chat, struct octet_error *err)
             go_on = run_slash_command(chat, line);
         else if (line[strspn(line, " \t")] != '\0')
             status = take_turn(chat, line, err);
+        if (terminal_interrupted == SIGTERM)
+            break;
     }
+    if (status == OCTET_OK && terminal_interrupted == SIGTERM)
+        status = error_set(err, OCTET_CANCELLED, "ended by a signal");
     if (isatty(STDIN_FILENO))
         putchar('\n');
     line_editor_free(editor);

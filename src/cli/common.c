@@ -97,7 +97,7 @@ bool cli_quiet_report(void *context, const char *what, uint64_t done, uint64_t t
     return !terminal_interrupted;
 }
 
-static void show_plan(const struct runtime *runtime)
+static void show_plan(const struct args *args, const struct runtime *runtime)
 {
     struct buffer text;
     buffer_init(&text, 1 << 16);
@@ -105,7 +105,13 @@ static void show_plan(const struct runtime *runtime)
         fputs(buffer_text(&text), stderr);
     buffer_free(&text);
     for (size_t i = 0; i < runtime_note_count(runtime); i++)
-        fprintf(stderr, "note: %s\n", runtime_note(runtime, i));
+        terminal_note(stderr, runtime_note(runtime, i));
+    struct sampling_params params;
+    runtime_sampling_defaults(runtime, &params);
+    if (args->command->id == CMD_INFER && params.temperature > 0 &&
+        !args_given(args, OPT_TEMPERATURE))
+        fprintf(stderr, "note: infer takes the most likely token each time unless --temperature "
+                        "is given\n");
 }
 
 octet_status cli_open_runtime(const struct args *args, struct runtime **out,
@@ -120,7 +126,7 @@ octet_status cli_open_runtime(const struct args *args, struct runtime **out,
     if (status != OCTET_OK)
         return status;
     if (!quiet)
-        show_plan(runtime);
+        show_plan(args, runtime);
     struct progress_bar bar;
     progress_bar_init(&bar, stderr, "B");
     bar.cancel_flag = &terminal_interrupted;
@@ -184,6 +190,11 @@ bool line_reader_next(struct line_reader *reader, octet_status *status, struct o
     }
     reader->number++;
     reader->length = (size_t)got;
+    /* Editors on Windows begin UTF-8 files with a byte-order mark, which JSON does not allow. */
+    if (reader->number == 1 && got >= 3 && memcmp(reader->line, "\xEF\xBB\xBF", 3) == 0) {
+        reader->length -= 3;
+        memmove(reader->line, reader->line + 3, reader->length + 1);
+    }
     if (reader->length > LINE_BYTES_MAX) {
         *status = error_set(err, OCTET_LIMIT, "%s: line %llu has %zu bytes, at most %zu are read",
                             reader->name, (unsigned long long)reader->number, reader->length,

@@ -209,7 +209,7 @@ octet_status command_inspect(const struct args *args, struct octet_error *err)
         print_summary(&summary);
         print_dtypes(&summary);
         for (size_t i = 0; i < checkpoint_note_count(checkpoint); i++)
-            printf("note: %s\n", checkpoint_note(checkpoint, i));
+            terminal_note(stdout, checkpoint_note(checkpoint, i));
         if (args_flag(args, OPT_TENSORS, false))
             print_tensors(checkpoint);
         if (planned == OCTET_OK)

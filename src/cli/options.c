@@ -87,7 +87,7 @@ const struct option_spec option_table[OPT_COUNT] = {
     NUMERIC(NUMBER, TEMPERATURE, "temperature", "", SAMPLING, "T", 0, 1e3,
             "0 for infer; generation_config.json or 1 for chat", GENERATE,
             "0 is greedy: always the most likely token, ties to the lowest id."),
-    NUMERIC(NUMBER, TOP_P, "top-p", "", SAMPLING, "P", 0, 1, "1", GENERATE,
+    NUMERIC(NUMBER, TOP_P, "top-p", "", SAMPLING, "P", 1e-6, 1, "1", GENERATE,
             "Sample from the smallest set of tokens that has this probability."),
     NUMERIC(INT, TOP_K, "top-k", "", SAMPLING, "K", -1, 1e9, "0 (all)", GENERATE,
             "Sample from the K most likely tokens."),

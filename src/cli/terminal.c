@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 volatile int terminal_interrupted;
 
@@ -45,6 +46,15 @@ int terminal_fail(octet_status status, const char *message)
 static void on_interrupt(int signal_number)
 {
     terminal_interrupted = signal_number;
+}
+
+void terminal_note(FILE *stream, const char *note)
+{
+    char text[2048];
+    size_t length = strlen(note);
+    bool cut = length > sizeof text;
+    utf8_printable(text, sizeof text, note, cut ? sizeof text : length, cut);
+    fprintf(stream, "note: %s\n", text);
 }
 
 void terminal_catch_interrupts(void)
@@ -101,11 +111,16 @@ bool table_cell(struct table *table, const char *format, ...)
         table->cells = cells;
         table->capacity = capacity;
     }
-    char text[1024];
+    char raw[1024], text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    int length = vsnprintf(raw, sizeof raw, format, arguments);
     va_end(arguments);
+    if (length < 0)
+        return false;
+    /* Names in a hostile file must not steer the terminal. */
+    bool cut = (size_t)length >= sizeof raw;
+    utf8_printable(text, sizeof text, raw, cut ? sizeof raw - 1 : (size_t)length, cut);
     char *copy = arena_strdup(&table->arena, text);
     if (copy)
         table->cells[table->count++] = copy;

@@ -16,6 +16,9 @@ bool terminal_colour(FILE *stream);
 int terminal_fail(octet_status status, const char *message);
 int terminal_exit_code(octet_status status);
 
+/* "note: NOTE" on a line, control characters of it escaped. */
+void terminal_note(FILE *stream, const char *note);
+
 /* Raised by SIGINT and SIGTERM once terminal_catch_interrupts was called; a second signal ends the
  * process. */
 extern volatile int terminal_interrupted;
@@ -26,7 +29,7 @@ void terminal_catch_interrupts(void);
 void terminal_log_to_stderr(bool quiet);
 
 /* A table of `columns` aligned columns; numbers (cells that begin with a digit) go to the right.
- * Cells are copied. */
+ * Cells are copied, their control characters escaped. */
 struct table;
 struct table *table_new(int columns);
 bool table_cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));

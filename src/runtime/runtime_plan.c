@@ -34,10 +34,15 @@ static octet_status read_config(const struct planner *planner, struct octet_erro
 {
     struct json *overrides = NULL;
     const char *text = planner->options->hf_overrides;
-    if (text)
-        RETURN_IF_ERROR(
-            json_parse(text, strlen(text), RUNTIME_JSON_LIMIT, "--hf-overrides", &overrides, err));
     octet_status status = OCTET_OK;
+    if (text)
+        status =
+            json_parse(text, strlen(text), RUNTIME_JSON_LIMIT, "--hf-overrides", &overrides, err);
+    if (status == OCTET_INPUT) { /* an option's text, not a file's */
+        status = OCTET_USAGE;
+        if (err)
+            err->status = status;
+    }
     if (overrides && json_type(overrides) != JSON_TYPE_OBJECT)
         status = error_set(err, OCTET_USAGE, "--hf-overrides: expected a JSON object, found %s",
                            json_type_name(json_type(overrides)));
