@@ -236,6 +236,23 @@ char *path_join(const char *directory, const char *name)
     return buffer_take(&path, NULL);
 }
 
+int file_open_private(const char *path, int mode, bool keep)
+{
+    struct stat info;
+    if (keep) {
+        int fd = open(path, mode | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1)
+            return fd;
+        if (fd >= 0)
+            close(fd);
+        else if (errno != ENOENT && errno != ELOOP && errno != ENXIO)
+            return -1;
+    }
+    if (unlink(path) != 0 && errno != ENOENT)
+        return -1;
+    return open(path, mode | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
 octet_status file_writer_open(const char *path, bool keep_existing_part, struct file_writer *out,
                               struct octet_error *err)
 {
@@ -252,8 +269,7 @@ octet_status file_writer_open(const char *path, bool keep_existing_part, struct 
         goto fail;
     }
     writer.part_path = buffer_take(&part, NULL);
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (keep_existing_part ? 0 : O_TRUNC);
-    writer.fd = open(writer.part_path, flags, 0666);
+    writer.fd = file_open_private(writer.part_path, O_WRONLY, keep_existing_part);
     if (writer.fd < 0) {
         status = error_errno(err, errno, "cannot create", writer.part_path);
         goto fail;

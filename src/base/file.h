@@ -66,6 +66,14 @@ struct file_writer {
     size_t buffered;
 };
 
+/*
+ * A descriptor for writing (mode O_WRONLY or O_RDWR) to a file that has no other name: emptied, or
+ * with `keep` as it was left. A link, a pipe or a file with further names that lies there is
+ * removed, never written through: it may lead to the very checkpoint that is being read. Returns -1
+ * with errno.
+ */
+int file_open_private(const char *path, int mode, bool keep);
+
 /* keep_existing_part: continue an existing PATH.part at its end (offset says where that is). */
 octet_status file_writer_open(const char *path, bool keep_existing_part, struct file_writer *out,
                               struct octet_error *err);

@@ -53,7 +53,7 @@ static octet_status open_part(const struct conversion *run, const char *name, bo
     char *path = output_path(&run->output, name, true);
     if (!path)
         return error_memory(err, "path", strlen(name));
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0666);
+    int fd = file_open_private(path, O_RDWR, !fresh);
     off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
     if (size < 0) {
         octet_status status = error_errno(err, errno, "cannot create", path);
@@ -91,7 +91,8 @@ static octet_status refuse_difference(const struct pass_counts *counts, const ch
     const struct tensor *tensor = counts->first;
     return error_set(err, OCTET_MISMATCH,
                      "%s: tensor '%s': %s %" PRIu64 " read back as 0x%04X, expected 0x%04X; the "
-                     "disk or memory is faulty: run again, and check the machine",
+                     "source was changed meanwhile, or disk or memory is faulty: run again, and if "
+                     "it stays, check the machine",
                      path, tensor->name, tensor->dtype == DTYPE_F8_E4M3 ? "element" : "byte",
                      counts->first_element, counts->found, counts->expected);
 }

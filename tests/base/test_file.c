@@ -254,6 +254,36 @@ static void test_writer_continues(void **state)
     free(path);
 }
 
+/* Links and further names of a file at NAME.part are replaced, what they lead to is not touched. */
+static void test_writer_follows_no_link(void **state)
+{
+    char *path = in(state, "out"), *part = in(state, "out.part"), *other = in(state, "other");
+    struct octet_error err = {.status = OCTET_OK};
+    struct file_writer writer;
+    put(other, "precious", 8);
+    for (int keep = 0; keep <= 1; keep++) {
+        for (int kind = 0; kind < 3; kind++) {
+            int made = kind == 0   ? symlink(other, part)
+                       : kind == 1 ? link(other, part)
+                                   : mkfifo(part, 0600);
+            assert_int_equal(made, 0);
+            assert_int_equal(file_writer_open(path, keep, &writer, &err), OCTET_OK);
+            assert_int_equal(writer.offset, 0);
+            assert_int_equal(file_writer_write(&writer, "new", 3, &err), OCTET_OK);
+            assert_int_equal(file_writer_commit(&writer, &err), OCTET_OK);
+            assert_content(path, "new", 3);
+            assert_content(other, "precious", 8);
+        }
+    }
+    assert_int_equal(mkdir(part, 0700), 0);
+    assert_int_equal(file_writer_open(path, false, &writer, &err), OCTET_IO);
+    assert_contains(err.message, "out.part");
+    assert_int_equal(rmdir(part), 0);
+    free(other);
+    free(part);
+    free(path);
+}
+
 /* A disk that is full, played by the limit on the size of a file. */
 static void test_writer_without_space(void **state)
 {
@@ -291,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writer_continues, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_writer_follows_no_link, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writer_without_space, setup, teardown),
     };
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);
