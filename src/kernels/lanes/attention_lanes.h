@@ -34,17 +34,34 @@ _Static_assert(sizeof(struct attention_scratch) <= ATTENTION_SCRATCH_BYTES, "scr
 struct block_groups {
     enum float_type type;
     const void *group[BLOCK_GROUPS];
+    const void *next[BLOCK_GROUPS]; /* the same of the block after, to be fetched ahead */
 };
+
+ALWAYS_INLINE const void *find_group(const struct attention_args *a, const void *base, size_t size,
+                                     size_t position)
+{
+    size_t block = (size_t)a->block_table[position / a->block_size];
+    return (const char *)base + block * a->block_stride +
+           position % a->block_size * a->head_dim * size;
+}
 
 ALWAYS_INLINE void find_groups(const struct attention_args *a, const void *base, size_t size,
                                size_t begin, size_t count, struct block_groups *out)
 {
+    size_t longest = a->first_length + a->tokens - 1;
     for (size_t g = 0; g < BLOCK_GROUPS; g++) {
         size_t position = begin + (g * KV_GROUP < count ? g * KV_GROUP : 0);
-        size_t block = (size_t)a->block_table[position / a->block_size];
-        out->group[g] = (const char *)base + block * a->block_stride +
-                        position % a->block_size * a->head_dim * size;
+        size_t after = begin + ATTENTION_BLOCK + g * KV_GROUP;
+        out->group[g] = find_group(a, base, size, position);
+        out->next[g] = after < longest ? find_group(a, base, size, after) : out->group[g];
     }
+}
+
+/* Into the second level cache: the first has no room for the block after. */
+ALWAYS_INLINE void fetch_ahead(const void *base, size_t offset, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)base + offset + i, 0, 2);
 }
 
 /* ---- scores --------------------------------------------------------------------------------- */
@@ -63,6 +80,7 @@ ALWAYS_INLINE void score_tile(const struct block_groups *k, size_t first_group, 
 #pragma GCC unroll 4
         for (size_t g = 0; g < groups; g++) {
             if (k->type == FLOAT_BF16) {
+                fetch_ahead(k->next[first_group + g], d * KV_GROUP * 2, 64);
                 v16_load_pairs((const uint16_t *)k->group[first_group + g] + d * KV_GROUP, &even[g],
                                &odd[g]);
             } else {
@@ -145,8 +163,11 @@ ALWAYS_INLINE void value_tile(const struct block_groups *v, size_t head_dim, siz
         struct v16 value[VALUE_WIDTH];
         size_t base = j % KV_GROUP * head_dim + d;
 #pragma GCC unroll 8
-        for (size_t w = 0; w < width; w++)
+        for (size_t w = 0; w < width; w++) {
+            if (v->type == FLOAT_BF16 && w % 2 == 0)
+                fetch_ahead(v->next[j / KV_GROUP], (base + w * 16) * 2, 64);
             value[w] = v16_load_float(v->type, v->group[j / KV_GROUP], base + w * 16);
+        }
 #pragma GCC unroll 16
         for (size_t i = 0; i < rows * width; i++)
             acc[i] = v16_fma(v16_set1(p[i / width][j]), value[i % width], acc[i]);
