@@ -2,19 +2,33 @@
 #include "cli/help.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "cli/terminal.h"
 #include "octet/octet.h"
 
 #define HELP_WIDTH 96
+#define HELP_WIDTH_MIN 56
 #define OPTION_COLUMN 34
 
-/* Print text wrapped at HELP_WIDTH; `column` is where the cursor is, `indent` where lines begin. */
+/* A pipe and a wide terminal get HELP_WIDTH columns, a narrow terminal what it has. */
+static int help_width(FILE *out)
+{
+    struct winsize window;
+    if (ioctl(fileno(out), TIOCGWINSZ, &window) != 0 || window.ws_col == 0 ||
+        window.ws_col > HELP_WIDTH)
+        return HELP_WIDTH;
+    return window.ws_col > HELP_WIDTH_MIN ? window.ws_col : HELP_WIDTH_MIN;
+}
+
+/* Print text wrapped at the help's width; `column` is where the cursor is, `indent` where lines
+ * begin. */
 static void print_wrapped(FILE *out, const char *text, int column, int indent)
 {
+    int width = help_width(out);
     while (*text) {
         size_t word = strcspn(text, " \n");
-        if (column > indent && column + (int)word > HELP_WIDTH) {
+        if (column > indent && column + (int)word > width) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
         }
@@ -26,7 +40,7 @@ static void print_wrapped(FILE *out, const char *text, int column, int indent)
             column = indent;
             text++;
         } else if (*text == ' ') {
-            if (column < HELP_WIDTH)
+            if (column < width)
                 fputc(' ', out);
             column++;
             text++;

@@ -200,6 +200,27 @@ static octet_status write_output(struct infer_run *run, struct octet_error *err)
     return status;
 }
 
+/* Hours of answers must not be lost to a Ctrl-C: those that were not reached get an error. */
+static octet_status keep_answers(struct infer_run *run, struct octet_error *err)
+{
+    size_t complete = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        struct infer_job *job = &run->jobs[i];
+        if (!job->finished)
+            job->error.status =
+                error_set(&job->error, OCTET_CANCELLED, "interrupted before this prompt's turn");
+        else if (job->error.status == OCTET_OK && job->finish_reason != FINISH_ABORT)
+            complete++;
+    }
+    struct octet_error failure = {0};
+    octet_status status = write_output(run, &failure);
+    /* OCTET_INPUT only counts the lines with errors. */
+    if (status != OCTET_OK && status != OCTET_INPUT)
+        return error_set(err, status, "%s", failure.message);
+    return error_set(err, OCTET_CANCELLED, "interrupted; %zu of %zu answers are complete", complete,
+                     run->count);
+}
+
 static void print_summary(const struct infer_run *run, double wall_s)
 {
     size_t prompt_tokens = 0, output_tokens = 0, requests = 0;
@@ -246,6 +267,8 @@ static octet_status run_infer(struct infer_run *run, struct runtime *runtime,
     bool failed = status != OCTET_OK || run->jobs[0].error.status != OCTET_OK;
     if (run->stream && !run->ends_with_newline && (run->streamed || !failed))
         putchar('\n');
+    if (status == OCTET_CANCELLED && !run->stream)
+        return keep_answers(run, err);
     if (status != OCTET_OK)
         return status;
     if (run->stream) {
@@ -282,11 +305,28 @@ static octet_status open_files(struct infer_run *run, struct octet_error *err)
     return OCTET_OK;
 }
 
+/* Options that only a chat template looks at; lines of --prompts may be conversations. */
+static octet_status check_chat_options(const struct args *args, struct octet_error *err)
+{
+    static const enum option_id options[] = {OPT_SYSTEM_PROMPT, OPT_ENABLE_THINKING,
+                                             OPT_CHAT_TEMPLATE};
+    if (args_given(args, OPT_PROMPTS) || args_flag(args, OPT_CHAT, false))
+        return OCTET_OK;
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (args_given(args, options[i]))
+            return error_set(err, OCTET_USAGE,
+                             "--%s has an effect only with --chat, which applies the chat template",
+                             option_table[options[i]].name);
+    }
+    return OCTET_OK;
+}
+
 octet_status command_infer(const struct args *args, struct octet_error *err)
 {
     if (args_given(args, OPT_PROMPT) == args_given(args, OPT_PROMPTS))
         return error_set(err, OCTET_USAGE, "give --prompt TEXT or --prompts FILE.jsonl%s",
                          args_given(args, OPT_PROMPT) ? ", not both" : "");
+    RETURN_IF_ERROR(check_chat_options(args, err));
     const char *path;
     RETURN_IF_ERROR(cli_model_path(args, &path, err));
     struct runtime *runtime = NULL;

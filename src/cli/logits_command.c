@@ -10,7 +10,7 @@ struct logits_sink {
     struct cli_output output;
     int32_t vocab_size;
     octet_status status;
-    struct octet_error *err;
+    struct octet_error failure; /* of writing; the engine only hears that rows are unwanted */
 };
 
 static bool write_row(void *context, size_t position, const float *logits)
@@ -18,7 +18,7 @@ static bool write_row(void *context, size_t position, const float *logits)
     struct logits_sink *sink = context;
     (void)position;
     sink->status = cli_output_write(&sink->output, logits,
-                                    (size_t)sink->vocab_size * sizeof *logits, sink->err);
+                                    (size_t)sink->vocab_size * sizeof *logits, &sink->failure);
     return sink->status == OCTET_OK && !terminal_interrupted;
 }
 
@@ -48,7 +48,7 @@ octet_status command_logits(const struct args *args, struct octet_error *err)
                          list ? "--out" : "--ids", args->command->synopsis);
     struct token_ids ids = {0};
     struct runtime *runtime = NULL;
-    struct logits_sink sink = {.err = err, .status = OCTET_OK};
+    struct logits_sink sink = {.status = OCTET_OK};
     bool writing = false;
     octet_status status = read_id_list(list, &ids, err);
     if (status == OCTET_OK) {
@@ -60,8 +60,10 @@ octet_status command_logits(const struct args *args, struct octet_error *err)
     if (status == OCTET_OK) {
         sink.vocab_size = (int32_t)runtime_get_plan(runtime)->config.vocab_size;
         status = runtime_logits(runtime, ids.ids, ids.count, write_row, &sink, err);
-        if (status == OCTET_CANCELLED && sink.status != OCTET_OK)
-            status = sink.status;
+        if (status == OCTET_CANCELLED)
+            status = sink.status != OCTET_OK
+                         ? error_set(err, sink.status, "%s", sink.failure.message)
+                         : error_set(err, OCTET_CANCELLED, "interrupted");
     }
     if (status == OCTET_OK)
         status = cli_output_commit(&sink.output, err);

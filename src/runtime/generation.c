@@ -8,6 +8,10 @@
 #include "text/text_stream.h"
 
 #define EVENT_TEXT_LIMIT ((size_t)16 << 20)
+/* A prompt with more bytes than this for each token that fits is refused unread: splitting it would
+ * take many times its size in memory, and a chat template of a few bytes can write a gigabyte. */
+#define PROMPT_BYTES_PER_TOKEN ((size_t)1024)
+#define PROMPT_BYTES_LEAST ((size_t)1 << 20)
 
 struct generation {
     struct engine *engine;
@@ -41,6 +45,14 @@ static octet_status make_prompt(const struct runtime *runtime,
             return error_set(err, OCTET_UNSUPPORTED,
                              "the model directory has no tokenizer.json, so the prompt must be "
                              "given as token ids");
+        size_t most = (size_t)runtime->plan.max_model_len * PROMPT_BYTES_PER_TOKEN;
+        if (most < PROMPT_BYTES_LEAST)
+            most = PROMPT_BYTES_LEAST;
+        if (options->prompt_size > most)
+            return error_set(err, OCTET_LIMIT,
+                             "the prompt has %zu bytes, which cannot fit into the %d tokens of "
+                             "max_model_len; shorten it",
+                             options->prompt_size, runtime->plan.max_model_len);
         return tokenizer_encode(runtime->tokenizer, options->prompt, options->prompt_size,
                                 options->special_mode, options->add_special_tokens, out, err);
     }

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import signal
 import stat
 import struct
 import subprocess
@@ -186,6 +187,8 @@ def test_output_to_a_device_or_link_does_not_replace_it(octet, demo, tmp_path):
     reader = subprocess.Popen(["cat", device], stdout=subprocess.PIPE)
     octet.ok("logits", demo, "--ids", "1", "--out", device)
     assert len(reader.communicate(timeout=60)[0]) % 4 == 0 and stat.S_ISFIFO(device.stat().st_mode)
+    full = octet("logits", demo, "--ids", ",".join(["1"] * 200), "--out", "/dev/full")
+    assert full.returncode == 1 and "cannot write: /dev/full: No space left" in full.stderr
     full = octet("infer", demo, "--prompt", "Once", "--max-tokens", "2", "--output", "/dev/full")
     assert full.returncode == 1 and "/dev/full" in full.stderr
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
@@ -236,3 +239,30 @@ def test_lines_that_ask_for_what_is_not_done(octet, demo, tmp_path):
     assert rows[0]["output_tokens"] == 2 and rows[3]["output_tokens"] == 2
     assert 'line 2: "n"' in rows[1]["error"]
     assert '"chat_template_kwargs" is array' in rows[2]["error"]
+
+
+def test_a_prompt_beyond_any_context_is_refused_at_once(octet, demo, tmp_path):
+    prompts = tmp_path / "in.jsonl"
+    prompts.write_text(json.dumps({"prompt": "a" * 3000000}) + "\n")
+    result = octet("infer", demo, "--prompts", prompts)
+    assert result.returncode == 1
+    assert "3000000 bytes" in json.loads(result.stdout)["error"]
+
+
+def test_interrupted_runs_keep_their_answers(demo, tmp_path):
+    prompts, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    prompts.write_text('{"prompt": "Once upon a time", "max_tokens": 60, "ignore_eos": true}\n' * 200)
+    process = subprocess.Popen([str(BINARY), "infer", str(demo), "--prompts", str(prompts),
+                                "--output", str(output), "--max-num-seqs", "1"],
+                               stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("prompts: 10 %"):
+            break
+    process.send_signal(signal.SIGINT)
+    stderr = process.stderr.read()
+    assert process.wait(timeout=60) == 130
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    complete = [row for row in rows if row.get("finish_reason") == "length"]
+    assert len(rows) == 200 and 10 <= len(complete) < 200
+    assert f"{len(complete)} of 200 answers are complete" in stderr
+    assert "interrupted" in rows[-1]["error"]

@@ -51,6 +51,7 @@ def test_help_teaches(octet, command):
     (["infer", "x", "--prompt", "a", "--top-p", "0"], "--top-p: got 0, expected a number from 1e-06 to 1"),
     (["infer", "models/demo", "--prompt", "a", "--hf-overrides", "{bad"], "--hf-overrides: line 1"),
     (["infer", "models/demo", "--prompt", "a", "--hf-overrides", "[1]"], "expected a JSON object"),
+    (["infer", "x", "--prompt", "a", "--system-prompt", "b"], "--system-prompt has an effect only with --chat"),
     (["infer", "x", "y", "--prompt", "a"], "unexpected argument 'y'"),
     (["infer", "x"], "give --prompt TEXT or --prompts"),
     (["infer", "x", "--prompt", "a", "--prompts", "b"], "not both"),
