@@ -106,9 +106,9 @@ bool jinja_as_double(struct jinja_value value, double *out);
 /* The value as an integer where it is an int of 64 bits or a bool. */
 bool jinja_as_int(struct jinja_value value, int64_t *out);
 
-/* Sort items by keys (as many), stable, ascending; reverse: descending, still stable. */
+/* Sort items by keys (as many), stable, ascending or descending. */
 bool jinja_sort(struct jinja_run *run, struct jinja_list *items, const struct jinja_list *keys,
-                bool reverse);
+                bool descending);
 
 /* HTML's & < > ' " escaped; a string that is Markup already stays. The result is Markup. */
 struct jinja_value jinja_escape(struct jinja_run *run, struct jinja_value value);

@@ -284,10 +284,9 @@ FILTER(int)
     struct jinja_value fallback = bound[0].kind ? bound[0] : jinja_int(0), value;
     int64_t base = 10, integer = 0;
     double real = 0;
-    if (bound[1].kind && !jinja_index(run, bound[1], &base))
-        return jinja_error();
-    if (base != 0 && (base < 2 || base > 36))
-        return jinja_raise(run, "ValueError", "int() base must be >= 2 and <= 36, or 0");
+    /* A base that is none makes int(text, base) fail, which the filter takes as "no number". */
+    bool base_fits = (!bound[1].kind || jinja_as_int(bound[1], &base)) &&
+                     (base == 0 || (base >= 2 && base <= 36));
     if (input.kind == JINJA_UNDEFINED)
         return jinja_undefined_raise(run, input);
     if (input.kind == JINJA_BIG)
@@ -298,7 +297,7 @@ FILTER(int)
         return isnan(input.as.real) ? fallback : truncate_float(run, input.as.real);
     if (input.kind != JINJA_STRING)
         return fallback;
-    if (jinja_parse_int(run, input.as.string, (int)base, &value))
+    if (base_fits && jinja_parse_int(run, input.as.string, (int)base, &value))
         return value;
     if (run->status != OCTET_OK)
         return jinja_error();
@@ -385,6 +384,10 @@ FILTER(round)
         return round_integer(integer, digits);
     if (common && input.kind == JINJA_FLOAT)
         return round_float(input.as.real, digits);
+    if (common && input.kind == JINJA_BIG)
+        return digits >= 0 ? input
+                           : jinja_raise(run, "OverflowError",
+                                         "arithmetic on integers beyond 64 bits is not supported");
     if (!jinja_as_double(input, &real))
         return jinja_raise(run, "TypeError", "type %s doesn't define __round__ method",
                            jinja_type_name(input));

@@ -265,6 +265,9 @@ FILTER(batch)
         return jinja_error();
     size_t count = list.as.list->count;
     size_t step = size > 0 ? (size_t)size : count; /* Jinja never sees a batch of that length */
+    struct jinja_value empty = jinja_list_new(run, JINJA_LIST, "list");
+    if (!empty.kind || (size == 0 && count && !jinja_list_push(run, out.as.list, empty)))
+        return jinja_error(); /* ... but of length 0 it sees the one it starts with */
     for (size_t i = 0; i < count; i += step) {
         size_t end = count - i < step ? count : i + step;
         struct jinja_value part = part_of(run, list.as.list, i, end, step, bound[1]);

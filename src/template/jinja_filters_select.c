@@ -100,7 +100,7 @@ static struct jinja_value follow(struct jinja_run *run, const struct jinja_key *
 struct jinja_value jinja_key_of(struct jinja_run *run, const struct jinja_key *key,
                                 struct jinja_value item)
 {
-    if (key->paths->count == 1)
+    if (!key->multi)
         return follow(run, key, key->paths->items[0].as.list, item);
     struct jinja_value parts = jinja_list_new(run, JINJA_LIST, "list");
     for (size_t i = 0; parts.kind && i < key->paths->count; i++) {

@@ -322,6 +322,8 @@ static bool parse_spec(const char *text, size_t size, struct format_spec *spec)
         at++;
     }
     if (at < size && text[at] == '.') {
+        if (at + 1 >= size || text[at + 1] < '0' || text[at + 1] > '9')
+            return false;
         spec->precision = 0;
         for (at++; at < size && text[at] >= '0' && text[at] <= '9'; at++)
             spec->precision = spec->precision > FORMAT_WIDTH_MAX

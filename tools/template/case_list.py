@@ -16,6 +16,7 @@ CASES = []
 
 # Where octet does not follow Python on purpose: template -> the end of its message.
 OCTET = {
+    "{{ '{:2.f}'.format(2.5) }}": "ValueError: octet does not support the format field '{2.f}'",
     "{{ 1 is divisibleby }}": "TypeError: the test 'divisibleby' takes 1 argument, 0 given",
     "{{ raise_exception('é\\nx') }}": "é\\x0ax",
 }
@@ -259,3 +260,9 @@ for extra in [
         {"messages": [{"role": "user"}]},
 ]:
     add(dict(BASE, **extra), LLAMA)
+
+# Found by comparing both engines on fuzzed templates.
+show(D, "'7'|int(3, 99)", "'7'|int(3, missing)", "'7.5'|int(3, 1)", "big|round", "big|round(2)", "l|batch(0)|list", "e|batch(0)|list", "l|batch(-1)|list",
+     "people|sort(attribute='nope')|map(attribute='name')|list", "[3, 1, 'x', none]|sort", "[1, 2, 3, 'x', none, 4]|sort", "[3, 2, 1, [0]]|sort", "[5, 3, 4, 1, 2]|sort", "[3, 2, 1]|sort",
+     "range(100)|reverse|sort == range(100)|list", "range(200)|map('string')|sort|first", "people|sort(reverse=true, attribute='age')|map(attribute='name')|list", "[missing, missing]|sort", "[2, 2.0, true, 1]|sort", "[2, 2.0, true, 1]|sort(reverse=true)",
+     "'{:2.f}'.format(2.5)")
