@@ -166,6 +166,8 @@ FILTER(indent)
     struct jinja_value indent = indent_text(run, bound[0]);
     if (!indent.kind)
         return indent;
+    if (input.kind == JINJA_LIST)
+        return jinja_raise(run, "AttributeError", "'list' object has no attribute 'splitlines'");
     if (input.kind != JINJA_STRING && input.kind != JINJA_UNDEFINED)
         return jinja_raise(run, "TypeError", "unsupported operand type(s) for +=: '%s' and 'str'",
                            jinja_type_name(input));
@@ -454,17 +456,21 @@ FILTER(truncate)
         (bound[3].kind && bound[3].kind != JINJA_NONE && !jinja_index(run, bound[3], &leeway)) ||
         !end.kind)
         return jinja_error();
-    if (input.kind == JINJA_UNDEFINED)
-        return input;
-    if (input.kind != JINJA_STRING || end.kind != JINJA_STRING)
+    int64_t given = 0;
+    if (!jinja_length(run, input, &given))
+        return jinja_error();
+    if (end.kind != JINJA_STRING)
         return jinja_raise(run, "TypeError", "object of type '%s' has no len()",
-                           jinja_type_name(input.kind == JINJA_STRING ? end : input));
+                           jinja_type_name(end));
     int64_t kept = length - (int64_t)end.as.string->chars;
     if (kept < 0 || leeway < 0)
         return jinja_raise(run, "AssertionError", "expected length >= %zu, got %lld",
                            end.as.string->chars, (long long)length);
-    if ((int64_t)input.as.string->chars - leeway <= length)
+    if (given - leeway <= length)
         return input;
+    if (input.kind != JINJA_STRING)
+        return jinja_raise(run, "TypeError", "only text can be truncated, not %s",
+                           jinja_type_name(input));
     size_t cut = jinja_string_offset(input.as.string, (size_t)kept);
     if (!jinja_truth(bound[1])) {
         const char *space = memrchr(input.as.string->data, ' ', cut);

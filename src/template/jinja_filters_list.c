@@ -75,7 +75,9 @@ FILTER(reverse)
     }
     if (input.kind != JINJA_GENERATOR) {
         list.kind = JINJA_GENERATOR;
-        items->type = input.kind == JINJA_LIST ? "list_reverseiterator" : "reversed";
+        items->type = input.kind == JINJA_LIST   ? "list_reverseiterator"
+                      : input.kind == JINJA_DICT ? "dict_reversekeyiterator"
+                                                 : "reversed";
     }
     return list;
 }

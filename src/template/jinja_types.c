@@ -320,7 +320,6 @@ int jinja_iter_next(struct jinja_run *run, struct jinja_iter *iter, struct jinja
         size_t length = 1;
         utf8_decode(string->data + iter->position, string->size - iter->position, &length);
         *out = jinja_string_view(run, string->data + iter->position, length);
-        out->markup = value.markup;
         iter->position += length;
         return out->kind ? 1 : -1;
     }

@@ -266,3 +266,4 @@ show(D, "'7'|int(3, 99)", "'7'|int(3, missing)", "'7.5'|int(3, 1)", "big|round",
      "people|sort(attribute='nope')|map(attribute='name')|list", "[3, 1, 'x', none]|sort", "[1, 2, 3, 'x', none, 4]|sort", "[3, 2, 1, [0]]|sort", "[5, 3, 4, 1, 2]|sort", "[3, 2, 1]|sort",
      "range(100)|reverse|sort == range(100)|list", "range(200)|map('string')|sort|first", "people|sort(reverse=true, attribute='age')|map(attribute='name')|list", "[missing, missing]|sort", "[2, 2.0, true, 1]|sort", "[2, 2.0, true, 1]|sort(reverse=true)",
      "'{:2.f}'.format(2.5)")
+show(D, "l|truncate(5)", "l|indent", "('ab'|safe)|first is escaped", "('ab'|safe)[0] is escaped", "1|truncate")
