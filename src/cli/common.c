@@ -125,6 +125,11 @@ octet_status cli_open_runtime(const struct args *args, struct runtime **out,
     octet_status status = runtime_prepare(&options, &runtime, err);
     if (status != OCTET_OK)
         return status;
+    status = cli_chat_template(args, runtime, err);
+    if (status != OCTET_OK) {
+        runtime_close(runtime);
+        return status;
+    }
     if (!quiet)
         show_plan(args, runtime);
     struct progress_bar bar;
@@ -136,8 +141,6 @@ octet_status cli_open_runtime(const struct args *args, struct runtime **out,
     status = runtime_load(runtime, &progress, err);
     if (!quiet)
         progress_bar_finish(&bar);
-    if (status == OCTET_OK)
-        status = cli_chat_template(args, runtime, err);
     if (status != OCTET_OK) {
         runtime_close(runtime);
         return status;

@@ -49,6 +49,7 @@ static int print_and_check(octet_status status, struct octet_error *err)
 
 int main(int argc, char **argv)
 {
+    terminal_reserve_streams();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a message */
     struct octet_error err = {0};
@@ -58,6 +59,8 @@ int main(int argc, char **argv)
     }
     if (is_word(argv[1], "--help", "-h") || strcmp(argv[1], "help") == 0) {
         const struct command_spec *topic = argc > 2 ? command_find(argv[2]) : NULL;
+        if (argc > 2 && !topic)
+            return unknown_command(argv[2]);
         if (topic)
             help_print_command(stdout, topic);
         else

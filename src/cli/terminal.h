@@ -9,6 +9,13 @@
 #include "base/progress.h"
 #include "base/status.h"
 
+/*
+ * Take the places of standard streams that the caller closed, before a file of ours gets their
+ * number and messages are written into it. Using such a stream stays an error. First of all in
+ * main.
+ */
+void terminal_reserve_streams(void);
+
 /* Is colour wanted on this stream? (a terminal, NO_COLOR unset or empty, TERM not "dumb") */
 bool terminal_colour(FILE *stream);
 

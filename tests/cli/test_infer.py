@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY
+from conftest import BINARY, DEMO
 
 QUESTION = "What is the capital of France?"
 
@@ -266,3 +266,28 @@ def test_interrupted_runs_keep_their_answers(demo, tmp_path):
     assert len(rows) == 200 and 10 <= len(complete) < 200
     assert f"{len(complete)} of 200 answers are complete" in stderr
     assert "interrupted" in rows[-1]["error"]
+
+
+def shell(command):
+    return subprocess.run(["bash", "-c", command, "bash", str(BINARY)], capture_output=True,
+                          text=True, cwd=DEMO, check=False)
+
+
+def test_closed_streams_are_not_taken_by_files(tmp_path):
+    """A file that gets the number of a closed stream would be read as a prompt, or written into."""
+    result = shell('"$1" infer . --prompt - --max-tokens 2 <&-')
+    assert result.returncode == 1 and "standard input: Bad file descriptor" in result.stderr
+    result = shell('"$1" infer . --prompt a --max-tokens 2 >&-')
+    assert result.returncode == 1 and "standard output: Bad file descriptor" in result.stderr
+    assert shell(f'"$1" convert . {tmp_path}/a').returncode == 0
+    shell(f'"$1" convert . {tmp_path}/b <&- >&- 2>&-')
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == names
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_a_wrong_chat_template_costs_no_loading(octet, demo):
+    result = octet("infer", demo, "--chat", "--prompt", "a", "--chat-template", "/nonexistent")
+    assert result.returncode == 1 and "/nonexistent" in result.stderr
+    assert "loading" not in result.stderr

@@ -39,6 +39,7 @@ def test_help_teaches(octet, command):
 
 @pytest.mark.parametrize("args, sentence", [
     (["infr"], "did you mean 'infer'?"),
+    (["help", "infr"], "did you mean 'infer'?"),
     (["infer", "x", "--promt", "hi"], "did you mean --prompt?"),
     (["infer", "x", "--max-shard-size", "5GB"], "one of 'octet convert'"),
     (["infer", "x", "--prompt"], "--prompt needs a value"),
