@@ -35,7 +35,7 @@ class Counts:
 
 def count_program(name, text, counts):
     """One ctest entry: its cmocka functions, or itself."""
-    passed = re.search(r'^Test Passed\.', text, re.M) is not None
+    passed = re.search(r'^Test (Passed\.|Pass Reason:)', text, re.M) is not None
     skipped = re.search(r'^Test Skipped|SKIP_RETURN_CODE|\*\*\*Skipped', text, re.M) is not None
     reasons = REASON.findall(text)
     results = {}
