@@ -65,8 +65,9 @@ const struct option_spec option_table[OPT_COUNT] = {
             "OpenAI batch line; a line may set its own max_tokens, temperature, top_p, top_k, "
             "min_p, seed and stop."),
     TEXTUAL(STRING, OUTPUT, "output", "-o", OUTPUT, "FILE.jsonl", "standard output", BIT(INFER),
-            "Where the answers of --prompts go, in input order; a bad line gets "
-            "{\"error\": ...} and the exit code becomes 1."),
+            "Where the answers go, a JSON object a line in input order; a bad line gets "
+            "{\"error\": ...} and the exit code becomes 1. Ctrl-C keeps the answers so far; a "
+            "device or link is written where it leads, - is standard output."),
     FLAG(CHAT, "chat", "", INPUT, "off", BIT(INFER),
          "Apply the chat template: the prompt becomes a user message."),
     TEXTUAL(STRING, SYSTEM_PROMPT, "system-prompt", "", INPUT, "TEXT", NULL, GENERATE,
