@@ -306,6 +306,16 @@ struct octet_convert_result {
 OCTET_API octet_status octet_convert(const struct octet_convert_options *options,
                                      struct octet_convert_result *result, struct octet_error *err);
 
+/*
+ * Check a checkpoint: no NaN code, every scale positive and finite; and, when `converted` is not
+ * NULL, that every FP8 element of it is the exact product of code and scale rounded once to BF16,
+ * every other tensor the same bytes, none missing or too many. threads 0: 1.
+ * Errors: OCTET_MISMATCH naming the first difference, OCTET_INPUT (a checkpoint is wrong in
+ * itself), OCTET_USAGE, OCTET_UNSUPPORTED, OCTET_IO, OCTET_MEMORY.
+ */
+OCTET_API octet_status octet_verify(const char *source, const char *converted, int32_t threads,
+                                    struct octet_error *err);
+
 #ifdef __cplusplus
 }
 #endif

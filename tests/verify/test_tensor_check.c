@@ -161,6 +161,20 @@ static void source_alone(void **state)
     checkpoint_close(source);
 }
 
+static void public_entry(void **state)
+{
+    struct fixture *fixture = *state;
+    struct octet_error *err = &fixture->err;
+    assert_int_equal(octet_verify(fixture->source, NULL, 0, err), OCTET_OK);
+    assert_int_equal(octet_verify(fixture->source, fixture->output, 2, err), OCTET_OK);
+    assert_int_equal(octet_verify(NULL, NULL, 0, err), OCTET_USAGE);
+    assert_int_equal(octet_verify(fixture->source, NULL, -1, err), OCTET_USAGE);
+    assert_int_equal(octet_verify(fixture->source, "/nonexistent", 1, err), OCTET_INPUT);
+    flip(fixture, UP, 4);
+    assert_int_equal(octet_verify(fixture->source, fixture->output, 1, err), OCTET_MISMATCH);
+    assert_contains(err->message, UP);
+}
+
 static bool stop(void *context, const char *what, uint64_t done, uint64_t total)
 {
     (void)context;
@@ -191,6 +205,7 @@ int main(void)
         WITH_FOLDER(missing_and_extra),
         WITH_FOLDER(other_type),
         WITH_FOLDER(source_alone),
+        WITH_FOLDER(public_entry),
         WITH_FOLDER(can_be_cancelled),
     };
     return cmocka_run_group_tests_name("tensor_check", tests, NULL, NULL);
