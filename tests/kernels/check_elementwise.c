@@ -95,6 +95,9 @@ static void check_conversions(struct checker *c)
     for (size_t i = 0; i < n; i++) /* every bit pattern: NaN, infinity, ties */
         x[i] = f32_from_bits((uint32_t)rng_next_u64(&c->rng) &
                              (draw(c, 2) ? 0xFFFFFFFFu : 0xFFFF8000u));
+    /* NaN that rounding would carry to infinity or past the sign. */
+    x[draw(c, n)] = f32_from_bits(draw(c, 2) ? 0x7F800001u : 0xFF800001u);
+    x[draw(c, n)] = f32_from_bits(draw(c, 2) ? 0x7FFFFFFFu : 0xFFFFFFFFu);
     c->ref.to_bf16(x, n, half[0]);
     c->variant.to_bf16(x, n, half[1]);
     expect_same(c, "to_bf16", FLOAT_BF16, n, half[0], half[1], "n %zu", n);
