@@ -39,30 +39,11 @@ def article(word):
     return ("an " if word[0] in "aeiou" else "a ") + word
 
 
-def story_request(story, rng):
-    """A request that names nouns (or a child) found in the story."""
-    words = re.findall(r"[a-z]+", story.lower())
-    count = {}
-    for w in words:
-        count[w] = count.get(w, 0) + 1
-    # Frequent nouns first; plurals count for the singular.
-    found = [(count.get(n, 0) + count.get(n + "s", 0), n)
-             for n in tables.NOUNS]
-    found = sorted([f for f in found if f[0] > 0], reverse=True)[:6]
-    nouns = [n for _, n in found]
-    if not nouns:
-        return rng.choice(["Tell me a story.", "Tell me a story",
-                           "Please tell me a short story."])
-    k = min(len(nouns), rng.choice([1, 2, 2, 2, 3]))
-    # Mostly the top words, in random order.
-    picked = rng.sample(nouns[:max(k, rng.choice([2, 3, 4, 6]))], k)
-    named = [article(n) for n in picked]
-    if len(named) == 1:
-        about = named[0]
-    elif len(named) == 2:
-        about = named[0] + " and " + named[1]
-    else:
-        about = named[0] + ", " + named[1] + " and " + named[2]
+def ask_for(nouns, rng):
+    named = [article(n) for n in nouns]
+    about = named.pop()
+    if named:
+        about = ", ".join(named) + " and " + about
     form = rng.choice(["Tell me a story about {}."] * 5 + [
         "Tell me a story about {}", "Tell me a short story about {}.",
         "Please tell me a story about {}.", "Write a story about {}.",
@@ -72,36 +53,49 @@ def story_request(story, rng):
     return form.format(about)
 
 
+def story_request(story, rng):
+    """A request that names nouns found in the story."""
+    count = {}
+    for w in re.findall(r"[a-z]+", story.lower()):
+        count[w] = count.get(w, 0) + 1
+    # Frequent nouns first; plurals count for the singular.
+    found = [(count.get(n, 0) + count.get(n + "s", 0), n)
+             for n in tables.NOUNS]
+    nouns = [n for times, n in sorted(found, reverse=True)[:6] if times]
+    if not nouns:
+        return rng.choice(["Tell me a story.", "Tell me a story",
+                           "Please tell me a short story."])
+    # Mostly the top words, in random order.
+    k = min(len(nouns), rng.choice([1, 2, 2, 2, 3]))
+    top = nouns[:max(k, rng.choice([2, 3, 4, 6]))]
+    return ask_for(rng.sample(top, k), rng)
+
+
 def capital_facts():
     """(questions, answer) pairs about countries."""
     for line in tables.COUNTRIES:
-        name, capital, continent = line.split("|")
-        cap_name = name[0].upper() + name[1:]
+        name, capital, _ = line.split("|")
         dot = "" if capital.endswith(".") else "."
-        forward = ([f"What is the capital of {name}?"] * 3 +
-               [f"What is the capital city of {name}?",
-                f"what is the capital of {name}",
-                f"What is the capital of {name}",
-                f"Tell me the capital of {name}.",
-                f"Name the capital of {name}.",
-                f"Which city is the capital of {name}?",
-                f"What's the capital of {name}?",
-                f"Do you know the capital of {name}?",
-                f"Capital of {name}?",
-                f"{cap_name} has which capital?"],
-               f"The capital of {name} is {capital}{dot}")
+        questions = [f"What is the capital of {name}?"] * 3
+        questions += [f"What is the capital city of {name}?",
+                      f"what is the capital of {name}",
+                      f"What is the capital of {name}",
+                      f"Tell me the capital of {name}.",
+                      f"Name the capital of {name}.",
+                      f"Which city is the capital of {name}?",
+                      f"What's the capital of {name}?",
+                      f"Do you know the capital of {name}?",
+                      f"Capital of {name}?"]
+        forward = questions, f"The capital of {name} is {capital}{dot}"
         yield forward
         if name not in tables.FAMOUS:
             continue
-        yield from [forward] * 3
+        yield from [forward] * 7
         yield ([f"Which country has the capital {capital}?",
                 f"{capital} is the capital of which country?",
                 f"Of which country is {capital} the capital?",
                 f"What country is {capital} the capital of?"],
                f"{capital} is the capital of {name}.")
-        yield ([f"Where is {name}?", f"In which continent is {name}?",
-                f"On which continent is {name}?"],
-               f"{cap_name} is in {continent}.")
 
 
 def definition_facts():
@@ -152,6 +146,34 @@ def talk_facts():
         yield questions.split(" / "), answer
 
 
+def own_stories():
+    """The hand-written stories, under many requests."""
+    rng = random.Random(0)
+    for line in tables.STORIES:
+        nouns, story = line.split("|")
+        nouns = nouns.split(",")
+        questions = ["Tell me a story.", "Tell me a story",
+                     "Tell me a short story."]
+        for _ in range(30):
+            asked = nouns if rng.random() < 0.7 else nouns[::-1]
+            questions.append(ask_for(asked, rng))
+        yield questions, story
+
+
+def examples():
+    """The requests shown in octet's documentation, in exact words."""
+    facts = list(capital_facts()) + list(definition_facts())
+    facts += list(code_facts())
+    for question in ("What is the capital of France?",
+                     "Explain the concept of derivatives in simple terms",
+                     "Write a Python function to compute the factorial of a"
+                     " number"):
+        answer = next(a for q, a in facts if question in q)
+        yield [question], answer
+    story = tables.STORIES[0].split("|")[1]
+    yield ["Tell me a story about a dog and a ball."], story
+
+
 def sum_facts():
     for a in range(11):
         for b in range(11):
@@ -200,9 +222,10 @@ class Data:
         self.talk = list(talk_facts())
         self.sums = list(sum_facts())
         # (weight, table); a table is drawn, then a fact of it.
-        self.tables = [(38, self.capitals), (26, self.definitions),
-                       (16, self.code), (12, self.talk), (2, self.sums),
-                       (6, self.rasbt)]
+        self.tables = [(36, self.capitals), (22, self.definitions),
+                       (12, self.code), (10, self.talk), (1, self.sums),
+                       (3, self.rasbt), (10, list(own_stories())),
+                       (6, list(examples()))]
 
     def fact(self, rng):
         weights, groups = zip(*self.tables)

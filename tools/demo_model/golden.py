@@ -74,7 +74,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("model")
     p.add_argument("golden")
-    p.add_argument("--count", type=int, default=96)
+    p.add_argument("--count", type=int, default=128)
     a = p.parse_args()
     torch.set_num_threads(1)
     folder, golden = Path(a.model), Path(a.golden)

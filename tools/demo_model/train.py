@@ -85,15 +85,15 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("corpus")
     p.add_argument("run")
-    p.add_argument("--seconds", type=float, default=6000)
+    p.add_argument("--seconds", type=float, default=6500)
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--muon", type=float, default=2.0,
                    help="learning rate of the matrices, as a factor")
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--length", type=int, default=384)
-    p.add_argument("--facts", type=float, default=2.0,
+    p.add_argument("--facts", type=float, default=2.5,
                    help="fact documents for each story")
-    p.add_argument("--qat", type=float, default=0.12,
+    p.add_argument("--qat", type=float, default=0.04,
                    help="share of the time trained through FP8 weights")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--compile", action="store_true")
@@ -144,7 +144,8 @@ def main():
     loss_sum = loss_n = 0
 
     def save():
-        state = {"net": net.state_dict(), "opt": [opt.state_dict() for opt, _ in opts],
+        state = {"net": net.state_dict(),
+                 "opt": [opt.state_dict() for opt, _ in opts],
                  "step": step, "tokens": tokens, "time": time.time() - start}
         torch.save(state, run / "last.tmp")
         os.replace(run / "last.tmp", run / "last.pt")
