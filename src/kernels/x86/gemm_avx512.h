@@ -202,15 +202,19 @@ ALWAYS_INLINE void stream_panel(const struct gemm_args *a, size_t panel, enum fl
 
 /* ---- many rows ------------------------------------------------------------------------------ */
 
-/* totals[m] = fma(scale, block sum, totals[m]) for `rows` (4, 8 or 12) rows of one block. */
+/*
+ * totals[m] = fma(scale, block sum, totals[m]) for `rows` (4, 8 or 12) rows of one block. 64 lines
+ * from `ahead` on are fetched meanwhile.
+ */
 ALWAYS_INLINE void tile_rows(size_t rows, float (*x)[PANEL_BLOCK], float (*weights)[PANEL_ROWS],
-                             const __m512 scale[2], float (*totals)[PANEL_ROWS])
+                             const __m512 scale[2], float (*totals)[PANEL_ROWS], const char *ahead)
 {
     __m512 acc[TILE][2];
 #pragma GCC unroll 12
     for (size_t m = 0; m < rows; m++)
         acc[m][0] = acc[m][1] = _mm512_setzero_ps();
     for (size_t k = 0; k < PANEL_BLOCK; k += 2) {
+        prefetch_ahead(ahead, k / 2 * 64, 64);
         __m512 w0 = _mm512_load_ps(weights[k + 1]), w1 = _mm512_load_ps(weights[k + 1] + 16);
 #pragma GCC unroll 12
         for (size_t m = 0; m < rows; m++) {
@@ -235,19 +239,21 @@ ALWAYS_INLINE void tile_rows(size_t rows, float (*x)[PANEL_BLOCK], float (*weigh
         }
 }
 
-/* Never inlined: three copies serve all weight types. */
+/* Never inlined: three copies serve all weight types. `ahead` is fetched during the first tile. */
 static __attribute__((noinline)) void tile_block(struct avx512_scratch *s, size_t rows,
-                                                 const __m512 scale[2], float (*totals)[PANEL_ROWS])
+                                                 const __m512 scale[2], float (*totals)[PANEL_ROWS],
+                                                 const char *ahead)
 {
+    const char *hot = (const char *)s->weights; /* a fetch of what is there costs little */
     size_t m = 0;
     for (; m + TILE <= rows; m += TILE)
-        tile_rows(TILE, s->x + m, s->weights, scale, totals + m);
+        tile_rows(TILE, s->x + m, s->weights, scale, totals + m, m ? hot : ahead);
     if (rows - m > 8)
-        tile_rows(12, s->x + m, s->weights, scale, totals + m);
+        tile_rows(12, s->x + m, s->weights, scale, totals + m, m ? hot : ahead);
     else if (rows - m > 4)
-        tile_rows(8, s->x + m, s->weights, scale, totals + m);
+        tile_rows(8, s->x + m, s->weights, scale, totals + m, m ? hot : ahead);
     else if (rows > m)
-        tile_rows(4, s->x + m, s->weights, scale, totals + m);
+        tile_rows(4, s->x + m, s->weights, scale, totals + m, m ? hot : ahead);
 }
 
 ALWAYS_INLINE void widen_block(const char *block, widen_pair *widen, size_t pair_bytes,
@@ -255,7 +261,8 @@ ALWAYS_INLINE void widen_block(const char *block, widen_pair *widen, size_t pair
 {
     for (size_t i = 0; i < PANEL_BLOCK / 2; i++) {
         __m512 w[4];
-        prefetch_ahead(block + i * pair_bytes, TILE_AHEAD, pair_bytes);
+        if (pair_bytes > 64) /* FP8 is fetched during the tile, more evenly */
+            prefetch_ahead(block + i * pair_bytes, TILE_AHEAD, pair_bytes);
         widen(block + i * pair_bytes, w);
         _mm512_store_ps(s->weights[2 * i], w[0]);
         _mm512_store_ps(s->weights[2 * i] + 16, w[2]);
@@ -280,10 +287,12 @@ ALWAYS_INLINE void tile_group(const struct gemm_args *a, size_t panel, size_t co
         for (size_t p = 0; p < count; p++) {
             __m512 scale[2];
             load_scales(a, panel + p, block, scale);
-            widen_block((const char *)a->panels + (panel + p) * a->panel_stride +
-                            block * pair_bytes * (PANEL_BLOCK / 2),
-                        widen, pair_bytes, s);
-            tile_block(s, rows, scale, s->totals[p]);
+            const char *weights = (const char *)a->panels + (panel + p) * a->panel_stride +
+                                  block * pair_bytes * (PANEL_BLOCK / 2);
+            widen_block(weights, widen, pair_bytes, s);
+            tile_block(s, rows, scale, s->totals[p],
+                       pair_bytes > 64 ? (const char *)s->weights
+                                       : (const char *)((uintptr_t)weights + TILE_AHEAD));
         }
     }
     for (size_t p = 0; p < count; p++)
