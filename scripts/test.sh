@@ -85,7 +85,9 @@ run_pytest() {
 
 # Sanitized programs must find a fault, not a leak of the machine they run on.
 sanitized() {
-    ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 \
+    # Not detect_stack_use_after_return: GCC before 13.3 misaligns 64-byte vectors in its fake stack
+    # frames (GCC bug 110027), and the AVX-512 kernels then fault.
+    ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=0 \
         UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=second_deadlock_stack=1 "$@"
 }
 
