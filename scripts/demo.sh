@@ -33,8 +33,12 @@ say "octet verify $model --converted OUT"
 say "octet infer $model --chat --prompt \"$story\""
 "$octet" infer "$model" --chat --prompt "$story" --max-tokens 200
 
-say "octet infer $model --chat --prompts prompts.jsonl"
-"$octet" infer "$model" --chat --prompts prompts.jsonl --quiet
+for prompt in "Explain the concept of derivatives in simple terms" \
+    "What is the capital of France?" \
+    "Write a Python function to compute the factorial of a number"; do
+    say "octet infer $model --chat --quiet --prompt \"$prompt\""
+    "$octet" infer "$model" --chat --quiet --prompt "$prompt"
+done
 
 # The same story three times: FP8 kept, BF16 made while loading, BF16 from the converted directory.
 run() { # FILE DIRECTORY WEIGHT-DTYPE TITLE

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command that the READMEs show runs, and both languages show the same ones."""
+import os
 import re
 import shlex
 import subprocess
@@ -28,6 +29,29 @@ def test_command_runs(octet, line):
     result = subprocess.run([str(BINARY), *words[1:]], input="", capture_output=True, text=True,
                             cwd=ROOT, timeout=300, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def console(name):
+    """(command, output shown) of the ````console blocks."""
+    text = (ROOT / name).read_text()
+    pairs = []
+    for block in re.findall(r"````console\n(.*?)````", text, re.S):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, _, output = part.partition("\n")
+            pairs.append((command, output))
+    return pairs
+
+
+def test_the_output_shown_is_what_octet_prints(octet, tmp_path):
+    assert console(READMES[0]) == console(READMES[1]) and len(console(READMES[0])) >= 5
+    (tmp_path / "octet").symlink_to(BINARY)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for command, shown in console(READMES[0]):
+        ours = str(tmp_path / "demo-bf16")
+        result = subprocess.run(["bash", "-c", command.replace("/tmp/demo-bf16", ours)],
+                                capture_output=True, text=True, cwd=ROOT, env=environment,
+                                timeout=300, check=False)
+        assert result.stdout.replace(ours, "/tmp/demo-bf16") == shown, command
 
 
 def test_links_of_the_readmes_exist():
