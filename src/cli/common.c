@@ -231,6 +231,14 @@ octet_status cli_read_stream(FILE *stream, const char *name, size_t limit, struc
     return OCTET_OK;
 }
 
+bool cli_set_counts(struct json *object, const struct cli_count *counts, size_t count)
+{
+    bool ok = object != NULL;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = json_set(object, counts[i].key, json_new_integer((int64_t)counts[i].value));
+    return ok;
+}
+
 octet_status cli_print_json_line(struct json *value, FILE *out, struct octet_error *err)
 {
     struct buffer text;

@@ -52,6 +52,13 @@ octet_status cli_parse_ids(const char *text, size_t size, const char *name, stru
 /* A progress callback that draws nothing and still answers to Ctrl-C. */
 bool cli_quiet_report(void *context, const char *what, uint64_t done, uint64_t total);
 
+/* Set each key of an object to its number; false: out of memory. */
+struct cli_count {
+    const char *key;
+    uint64_t value;
+};
+bool cli_set_counts(struct json *object, const struct cli_count *counts, size_t count);
+
 /* Print a JSON value as one line; frees it. */
 octet_status cli_print_json_line(struct json *value, FILE *out, struct octet_error *err);
 

@@ -10,26 +10,22 @@
 static struct json *result_json(const struct convert_result *result, bool dry_run)
 {
     struct json *out = json_new_object();
-    const struct {
-        const char *key;
-        uint64_t value;
-    } rows[] = {{"source_bytes", result->source_bytes},
-                {"output_bytes", result->output_bytes},
-                {"shards", result->shards},
-                {"tensors", result->tensors},
-                {"fp8_tensors", result->fp8_tensors},
-                {"dropped_tensors", result->dropped_tensors},
-                {"carried_files", result->carried_files},
-                {"verified_elements", result->verified_elements},
-                {"verified_bytes", result->verified_bytes},
-                {"resumed_shards", result->resumed_shards},
-                {"needed_bytes", result->needed_bytes},
-                {"free_bytes", result->free_bytes}};
+    const struct cli_count rows[] = {{"source_bytes", result->source_bytes},
+                                     {"output_bytes", result->output_bytes},
+                                     {"shards", result->shards},
+                                     {"tensors", result->tensors},
+                                     {"fp8_tensors", result->fp8_tensors},
+                                     {"dropped_tensors", result->dropped_tensors},
+                                     {"carried_files", result->carried_files},
+                                     {"verified_elements", result->verified_elements},
+                                     {"verified_bytes", result->verified_bytes},
+                                     {"resumed_shards", result->resumed_shards},
+                                     {"needed_bytes", result->needed_bytes},
+                                     {"free_bytes", result->free_bytes}};
     bool ok = json_set(out, "dry_run", json_new_bool(dry_run)) &&
               json_set(out, "already_complete", json_new_bool(result->already_complete)) &&
               json_set(out, "seconds", json_new_real(result->seconds));
-    for (size_t i = 0; ok && i < sizeof rows / sizeof rows[0]; i++)
-        ok = json_set(out, rows[i].key, json_new_integer((int64_t)rows[i].value));
+    ok = ok && cli_set_counts(out, rows, sizeof rows / sizeof rows[0]);
     if (!ok) {
         json_free(out);
         return NULL;

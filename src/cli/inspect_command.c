@@ -120,24 +120,21 @@ static void print_tensors(const struct checkpoint *checkpoint)
 static struct json *plan_json(const struct runtime_plan *plan)
 {
     struct json *out = json_new_object();
-    const struct {
-        const char *key;
-        int64_t value;
-    } rows[] = {{"memory_limit_bytes", (int64_t)plan->memory_limit},
-                {"memory_budget_bytes", (int64_t)plan->memory_budget},
-                {"weights_bytes", (int64_t)plan->weights},
-                {"activations_bytes", (int64_t)plan->activations},
-                {"kv_cache_bytes", (int64_t)plan->kv_bytes},
-                {"kv_cache_tokens", plan->kv_tokens},
-                {"block_size", plan->block_size},
-                {"max_model_len", plan->max_model_len},
-                {"max_num_seqs", plan->max_num_seqs},
-                {"max_num_batched_tokens", plan->max_num_batched_tokens},
-                {"tensor_parallel_size", plan->ranks},
-                {"threads", plan->threads}};
+    const struct cli_count rows[] = {
+        {"memory_limit_bytes", plan->memory_limit},
+        {"memory_budget_bytes", plan->memory_budget},
+        {"weights_bytes", plan->weights},
+        {"activations_bytes", plan->activations},
+        {"kv_cache_bytes", plan->kv_bytes},
+        {"kv_cache_tokens", (uint64_t)plan->kv_tokens},
+        {"block_size", (uint64_t)plan->block_size},
+        {"max_model_len", (uint64_t)plan->max_model_len},
+        {"max_num_seqs", (uint64_t)plan->max_num_seqs},
+        {"max_num_batched_tokens", (uint64_t)plan->max_num_batched_tokens},
+        {"tensor_parallel_size", (uint64_t)plan->ranks},
+        {"threads", (uint64_t)plan->threads}};
     bool ok = json_set(out, "concurrency", json_new_real(plan->concurrency));
-    for (size_t i = 0; ok && i < sizeof rows / sizeof rows[0]; i++)
-        ok = json_set(out, rows[i].key, json_new_integer(rows[i].value));
+    ok = ok && cli_set_counts(out, rows, sizeof rows / sizeof rows[0]);
     if (!ok) {
         json_free(out);
         return NULL;

@@ -10,25 +10,21 @@ static struct json *result_json(const struct verify_result *result, bool convert
                                 const char *failure)
 {
     struct json *out = json_new_object();
-    const struct {
-        const char *key;
-        uint64_t value;
-    } rows[] = {{"fp8_tensors", result->fp8_tensors},
-                {"fp8_elements", result->fp8_elements},
-                {"scales", result->scales},
-                {"plain_tensors", result->plain_tensors},
-                {"plain_bytes", result->plain_bytes},
-                {"different", result->different},
-                {"different_tensors", result->different_tensors},
-                {"missing", result->missing},
-                {"extra", result->extra},
-                {"misshapen", result->misshapen}};
+    const struct cli_count rows[] = {{"fp8_tensors", result->fp8_tensors},
+                                     {"fp8_elements", result->fp8_elements},
+                                     {"scales", result->scales},
+                                     {"plain_tensors", result->plain_tensors},
+                                     {"plain_bytes", result->plain_bytes},
+                                     {"different", result->different},
+                                     {"different_tensors", result->different_tensors},
+                                     {"missing", result->missing},
+                                     {"extra", result->extra},
+                                     {"misshapen", result->misshapen}};
     bool ok = json_set(out, "compared", json_new_bool(converted)) &&
               json_set(out, "ok", json_new_bool(failure == NULL)) &&
               json_set(out, "message", failure ? json_new_string(failure) : json_new_null()) &&
               json_set(out, "seconds", json_new_real(result->seconds));
-    for (size_t i = 0; ok && i < sizeof rows / sizeof rows[0]; i++)
-        ok = json_set(out, rows[i].key, json_new_integer((int64_t)rows[i].value));
+    ok = ok && cli_set_counts(out, rows, sizeof rows / sizeof rows[0]);
     if (!ok) {
         json_free(out);
         return NULL;
