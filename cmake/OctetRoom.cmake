@@ -53,3 +53,16 @@ function(octet_fuzz name)
   target_compile_options(fuzz_${name} PRIVATE -Wno-missing-prototypes)
   target_link_libraries(fuzz_${name} PRIVATE octet_internal)
 endfunction()
+
+# octet_embed(OUT_VAR FILE NAME): a C file with the bytes of FILE as `const unsigned char NAME[]`,
+# a NUL behind them, and `const size_t NAME_size`, made when FILE changes; OUT_VAR is its path.
+function(octet_embed out_var file name)
+  set(out "${CMAKE_CURRENT_BINARY_DIR}/${name}.c")
+  add_custom_command(
+    OUTPUT "${out}"
+    COMMAND ${CMAKE_COMMAND} -D "IN=${CMAKE_CURRENT_SOURCE_DIR}/${file}" -D "OUT=${out}"
+            -D "NAME=${name}" -P "${CMAKE_SOURCE_DIR}/cmake/embed.cmake"
+    DEPENDS "${file}" "${CMAKE_SOURCE_DIR}/cmake/embed.cmake"
+    VERBATIM)
+  set(${out_var} "${out}" PARENT_SCOPE)
+endfunction()

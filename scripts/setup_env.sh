@@ -17,8 +17,9 @@ octet_setup_env() (
     fi
     # A list of packages, one a word; "a|b" is the first of them that the distribution has.
     needed='build-essential cmake ninja-build pkg-config git libjansson-dev libpcre2-dev
-            libutf8proc-dev libssl-dev libedit-dev libcmocka-dev python3 python3-pytest
-            python3-pexpect'
+            libutf8proc-dev libssl-dev libedit-dev libmicrohttpd-dev libyaml-dev
+            libcurl4-openssl-dev libsystemd-dev libcmocka-dev python3 python3-venv
+            python3-pytest python3-pexpect'
     wanted=''
     for argument in "$@"; do
         case $argument in

@@ -78,6 +78,7 @@ void engine_cancel(struct engine *engine, struct request *request);
 /* One token of a request. */
 struct token_event {
     int32_t id;
+    uint64_t time_ns; /* when the engine's step delivered it */
     bool has_logprobs;
     struct position_logprobs logprobs; /* its top points into the request */
 };

@@ -25,6 +25,7 @@
 #define ENGINE_SAMPLING_H
 
 #include "base/status.h"
+#include "grammar/constraint.h"
 
 #define SAMPLING_STOP_IDS_MAX 128
 #define SAMPLING_BIAS_MAX 1024
@@ -57,6 +58,15 @@ struct sampling_params {
     size_t allowed_id_count;
     int32_t logprobs;        /* < 0: none; n: the chosen token's and those of the n best */
     int32_t prompt_logprobs; /* < 0: none; n: for each prompt token after the first, likewise */
+    int32_t priority;        /* lower goes first under priority scheduling; ties by arrival */
+    /* What may be said next (step 2, beside allowed_ids); NULL: no constraint. request_new() takes
+     * it over when it succeeds. min_tokens gives way where the constraint allows only the end. */
+    struct constraint *constraint;
+    /* Sequences of ids that must not appear: their last id becomes -inf where the others have just
+     * been said. bad_words[i] has bad_word_lengths[i] ids, at least one. */
+    const int32_t *const *bad_words;
+    const size_t *bad_word_lengths;
+    size_t bad_word_count;
 };
 
 /* temperature 1, everything else off, max_tokens -1: vLLM's neutral values. */
