@@ -41,8 +41,11 @@ static void print_result(const struct verify_result *result, bool converted)
     format_bytes(result->plain_bytes, bytes);
     printf("FP8 tensors    %zu, %s elements: no NaN code; %s scales, all positive and finite\n",
            result->fp8_tensors, elements, scales);
-    printf("other tensors  %zu, %s\n", result->plain_tensors, bytes);
-    if (converted) {
+    if (!converted) {
+        /* Plain bytes are read, and so counted, only to be compared. */
+        printf("other tensors  %zu\n", result->plain_tensors);
+    } else {
+        printf("other tensors  %zu, %s\n", result->plain_tensors, bytes);
         printf("against the exact product rounded once to BF16, other tensors byte for byte:\n");
         printf("  different %s, missing %zu, extra %zu, of another shape or type %zu\n", different,
                result->missing, result->extra, result->misshapen);
