@@ -3,7 +3,8 @@
 # Installs what building, running and testing octet needs from the packages of Debian or Ubuntu.
 #
 #   scripts/setup_env.sh          compiler, CMake, libraries, test tools
-#   scripts/setup_env.sh --all    and what the full checks use: clang, fuzzing, qemu, linters
+#   scripts/setup_env.sh --all    and what the full checks use: clang, fuzzing, qemu, linters, a
+#                                 browser, and Python clients from PyPI in build/test-venv
 #
 # It may be run or sourced: everything happens in a subshell, so no option, variable or directory of
 # the calling shell changes, and nothing here ends that shell. What is there already is left as it
@@ -11,7 +12,7 @@
 
 # Lists are split into words on purpose.
 # shellcheck disable=SC2086
-octet_setup_env() (
+octet_packages() (
     if [ -n "${ZSH_VERSION:-}" ]; then
         setopt sh_word_split # which zsh alone does not do by itself
     fi
@@ -26,7 +27,9 @@ octet_setup_env() (
         --all)
             wanted='clang clang-tidy clang-format libclang-rt-dev|libclang-rt-18-dev|libclang-rt-14-dev
                     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross universal-ctags shellcheck
-                    man-db zsh ca-certificates'
+                    man-db zsh ca-certificates chromium chromium-driver systemd'
+            # For promtool. Where systemd runs, as on a desktop, the package would start a server.
+            [ -d /run/systemd/system ] || wanted="$wanted prometheus"
             ;;
         *)
             echo "usage: scripts/setup_env.sh [--all]" >&2
@@ -129,6 +132,40 @@ octet_setup_env() (
     fi
     echo "setup_env: installed$chosen"
 )
+
+# Python clients that the tests of the server use, at the versions of tests/requirements.txt, in
+# build/test-venv. Without PyPI there is none, and those tests name themselves as skipped.
+octet_test_venv() (
+    for root in "$(dirname "$0")/.." .; do
+        [ ! -f "$root/tests/requirements.txt" ] || break
+    done
+    list=$root/tests/requirements.txt
+    venv=$root/build/test-venv
+    [ -f "$list" ] || return 0
+    if cmp -s "$list" "$venv/requirements.txt"; then
+        echo "setup_env: build/test-venv has what tests/requirements.txt asks for"
+        return 0
+    fi
+    echo "setup_env: making build/test-venv from tests/requirements.txt"
+    python=/usr/bin/python3 # a version manager's may lack venv
+    [ -x $python ] || python=python3
+    mkdir -p "$root/build"
+    if $python -m venv --clear "$venv" &&
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+            -r "$list" </dev/null; then
+        cp "$list" "$venv/requirements.txt"
+        return 0
+    fi
+    echo "setup_env: pip could not install them; tests that use them are skipped" >&2
+    rm -rf "$venv"
+)
+
+octet_setup_env() {
+    octet_packages "$@" || return
+    case " $* " in
+    *' --all '*) octet_test_venv ;;
+    esac
+}
 
 # A sourced file sees the arguments of the script that sources it: only --all is meant for us then.
 case $0 in

@@ -60,10 +60,11 @@ run_ctest() {
     return $status
 }
 
-# The first Python that has the test tools: a version manager's may shadow the distribution's.
+# The first Python that has the test tools: the one that scripts/setup_env.sh --all made, else one of
+# the system's, where a version manager's may shadow the distribution's.
 find_python() {
     local candidate
-    for candidate in python3 /usr/bin/python3; do
+    for candidate in build/test-venv/bin/python python3 /usr/bin/python3; do
         if "$candidate" -c 'import pytest, pexpect' >/dev/null 2>&1; then
             echo "$candidate"
             return
@@ -72,15 +73,21 @@ find_python() {
     echo python3
 }
 
+# run_pytest PRESET FOLDER ARGUMENT...: the tests in tests/FOLDER.
 run_pytest() {
-    local preset=$1
-    shift
-    if [ ! -d tests/cli ]; then
-        echo "tests/cli is missing"
-        return 1
-    fi
-    OCTET_BIN=$PWD/build/$preset/src/cli/octet "$(find_python)" -m pytest tests/cli -q -ra \
-        -p no:cacheprovider --junitxml="$logs/pytest-$preset.xml" "$@"
+    local preset=$1 folder=$2
+    shift 2
+    OCTET_BIN=$PWD/build/$preset/src/cli/octet "$(find_python)" -m pytest "tests/$folder" -q -ra \
+        -p no:cacheprovider --junitxml="$logs/$folder-$preset.xml" "$@"
+}
+
+# pytests PRESET "FOLDER..." ARGUMENT...: a stage for each of the folders.
+pytests() {
+    local preset=$1 folders=$2 folder
+    shift 2
+    for folder in $folders; do
+        [ ! -d "tests/$folder" ] || stage "$folder-$preset" run_pytest "$preset" "$folder" "$@"
+    done
 }
 
 # Not detect_stack_use_after_return: gcc places such frames at 32 bytes, and AVX-512 code stores to
@@ -133,13 +140,13 @@ fi
 # Nothing else makes sense without the release build.
 if stage build-release build release; then
     stage ctest-release run_ctest release
-    stage pytest-release run_pytest release
+    pytests release 'cli server page deploy'
     if [ $all = yes ]; then
         stage lint bash scripts/lint.sh
         if stage build-asan build asan; then
             # The real model's weights take minutes here and reach no other code.
             stage ctest-asan sanitized run_ctest asan -E smollm2
-            stage pytest-asan sanitized run_pytest asan -m 'not slow'
+            sanitized pytests asan 'cli server' -m 'not slow'
         fi
         if stage build-tsan build tsan; then
             stage ctest-tsan sanitized run_ctest tsan -R 'parallel|backend|engine|runtime|sim'

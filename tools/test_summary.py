@@ -5,8 +5,8 @@
     test_summary.py LOG_FOLDER
 
 Reads stages.txt (name, exit status, last line), ctest-*.txt (ctest's LastTest.log, with what each
-program printed), pytest-*.xml and lint.log. A cmocka program counts by its test functions, any other
-program as one test. With CI=true a skip that tests/expected_skips.txt does not allow is a failure.
+program printed), pytest's STAGE.xml and lint.log. A cmocka program counts by its test functions,
+any other program as one test. With CI=true a skip that tests/expected_skips.txt does not allow is a failure.
 Exit 1 if anything failed.
 """
 import glob
