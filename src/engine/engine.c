@@ -42,6 +42,13 @@ static octet_status check_executor(const struct engine_options *options,
     return OCTET_OK;
 }
 
+/* As in vLLM, the threshold of long prompts is also the most that one of them gets in a step. */
+static int32_t chunk_of(const struct engine_options *options)
+{
+    int32_t chunk = options->prefill_chunk, threshold = options->long_prefill_token_threshold;
+    return threshold > 0 && (chunk == 0 || threshold < chunk) ? threshold : chunk;
+}
+
 static octet_status init_tables(struct engine *engine, struct octet_error *err)
 {
     const struct engine_options *options = &engine->options;
@@ -51,7 +58,13 @@ static octet_status init_tables(struct engine *engine, struct octet_error *err)
         .max_num_batched_tokens = options->max_num_batched_tokens,
         .max_logit_rows = executor->max_logit_rows,
         .max_model_len = options->max_model_len,
-        .prefill_chunk = options->prefill_chunk,
+        .prefill_chunk = chunk_of(options),
+        .mixed_prefill_tokens = options->mixed_prefill_tokens,
+        .long_prefill_tokens = options->long_prefill_token_threshold,
+        .max_partial_prefills = options->max_num_partial_prefills,
+        .max_long_partial_prefills = options->max_long_partial_prefills,
+        .whole_prompts = options->whole_prompts,
+        .by_priority = options->priority_scheduling,
     };
     RETURN_IF_ERROR(kv_blocks_init(&engine->pool, executor->block_count, executor->block_size,
                                    options->prefix_cache, err));
@@ -64,7 +77,8 @@ static octet_status init_tables(struct engine *engine, struct octet_error *err)
     engine->logits = calloc(cells, sizeof *engine->logits);
     engine->plan.entries = calloc((size_t)options->max_num_seqs, sizeof *engine->plan.entries);
     engine->eos_ids = calloc(options->eos_id_count + 1, sizeof *engine->eos_ids);
-    if (!engine->logits || !engine->plan.entries || !engine->eos_ids)
+    engine->mask_bits = calloc(((size_t)executor->vocab_size + 31) / 32, sizeof *engine->mask_bits);
+    if (!engine->logits || !engine->plan.entries || !engine->eos_ids || !engine->mask_bits)
         return error_memory(err, "engine", cells * sizeof *engine->logits);
     return OCTET_OK;
 }
@@ -87,6 +101,7 @@ static octet_status init_eos(struct engine *engine, struct octet_error *err)
         .block_count = engine->executor.block_count,
         .max_logprobs = engine->options.max_logprobs,
         .prefix_cache = engine->options.prefix_cache,
+        .by_priority = engine->options.priority_scheduling,
         .eos_ids = engine->eos_ids,
         .eos_id_count = engine->options.eos_id_count,
     };
@@ -118,7 +133,7 @@ octet_status engine_new(const struct engine_options *options, const struct execu
         engine_free(engine);
         return status;
     }
-    engine->stats.blocks_total = engine->pool.block_count;
+    engine_publish_stats(engine);
     *out = engine;
     return OCTET_OK;
 }
@@ -128,7 +143,8 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     engine_stop(engine, false);
-    engine_abort_all(engine);
+    engine_end_all(engine, FINISH_ABORT, NULL);
+    free(engine->mask_bits);
     free(engine->eos_ids);
     free(engine->plan.entries);
     free(engine->logits);
@@ -149,40 +165,67 @@ octet_status request_new(const struct engine *engine, const int32_t *prompt, siz
                           err);
 }
 
+/* Under the lock. */
+static octet_status check_queue(const struct engine *engine, const struct request *request,
+                                struct octet_error *err)
+{
+    const struct engine_options *options = &engine->options;
+    if (engine_failed(engine))
+        return error_set(err, OCTET_DEVICE, "the engine has failed: %s",
+                         engine->last_error.message);
+    if (request->submitted)
+        return error_set(err, OCTET_STATE, "the request was submitted before");
+    if (engine->refusing)
+        return error_set(err, OCTET_STATE, "the engine is stopping and takes no new requests");
+    if (options->max_queued > 0 && engine->unfinished >= options->max_queued)
+        return error_set(err, OCTET_LIMIT,
+                         "the queue is full: %d requests are unfinished, which is the limit; try "
+                         "again later",
+                         engine->unfinished);
+    int64_t tokens = engine->queued_tokens + request->sequence.prompt_count;
+    if (options->max_queued_tokens > 0 && engine->queued_tokens > 0 &&
+        tokens > options->max_queued_tokens)
+        return error_set(err, OCTET_LIMIT,
+                         "the queue is full: %lld prompt tokens wait and this request would add "
+                         "%d, where the limit is %lld; try again later",
+                         (long long)engine->queued_tokens, request->sequence.prompt_count,
+                         (long long)options->max_queued_tokens);
+    return OCTET_OK;
+}
+
+/* Under the lock. */
+static void enqueue(struct engine *engine, struct request *request)
+{
+    request->submitted = true;
+    request->sequence.arrival = engine->next_arrival++;
+    /* A request without a seed has one of its own that depends on the order of submission only. */
+    request->seed = request->params.has_seed ? request->params.seed
+                                             : engine->options.seed * UINT64_C(0x9e3779b97f4a7c15) +
+                                                   request->sequence.arrival;
+    pthread_mutex_lock(&request->mutex);
+    request->status.submitted_ns = engine_now(engine);
+    pthread_mutex_unlock(&request->mutex);
+    request_retain(request);
+    if (engine->arrivals_tail)
+        engine->arrivals_tail->next_arrival = request;
+    else
+        engine->arrivals_head = request;
+    engine->arrivals_tail = request;
+    engine->arrival_count++;
+    engine->queued_tokens += request->sequence.prompt_count;
+    engine_pulse_pending(engine, 1);
+    /* It may have been cancelled before it came here. */
+    if (atomic_load(&request->cancelled))
+        engine->cancel_pending = true;
+    pthread_cond_signal(&engine->wake);
+}
+
 octet_status engine_submit(struct engine *engine, struct request *request, struct octet_error *err)
 {
-    octet_status status = OCTET_OK;
     pthread_mutex_lock(&engine->mutex);
-    if (request->submitted) {
-        status = error_set(err, OCTET_STATE, "the request was submitted before");
-    } else if (engine->refusing) {
-        status = error_set(err, OCTET_STATE, "the engine is stopping and takes no new requests");
-    } else if (engine->options.max_queued > 0 && engine->unfinished >= engine->options.max_queued) {
-        status = error_set(err, OCTET_LIMIT,
-                           "%d requests are unfinished, which is the limit; try again later",
-                           engine->unfinished);
-    } else {
-        request->submitted = true;
-        request->sequence.arrival = engine->next_arrival++;
-        /* A request without a seed has one of its own that depends on the order of submission only.
-         */
-        request->seed =
-            request->params.has_seed
-                ? request->params.seed
-                : engine->options.seed * UINT64_C(0x9e3779b97f4a7c15) + request->sequence.arrival;
-        pthread_mutex_lock(&request->mutex);
-        request->status.submitted_ns = engine->options.now_ns(engine->options.now_context);
-        pthread_mutex_unlock(&request->mutex);
-        request_retain(request);
-        if (engine->arrivals_tail)
-            engine->arrivals_tail->next_arrival = request;
-        else
-            engine->arrivals_head = request;
-        engine->arrivals_tail = request;
-        engine->arrival_count++;
-        engine->unfinished++;
-        pthread_cond_signal(&engine->wake);
-    }
+    octet_status status = check_queue(engine, request, err);
+    if (status == OCTET_OK)
+        enqueue(engine, request);
     pthread_mutex_unlock(&engine->mutex);
     return status;
 }
@@ -193,13 +236,5 @@ void engine_cancel(struct engine *engine, struct request *request)
     pthread_mutex_lock(&engine->mutex);
     engine->cancel_pending = true;
     pthread_cond_signal(&engine->wake);
-    pthread_mutex_unlock(&engine->mutex);
-}
-
-void engine_stats(struct engine *engine, struct engine_stats *out)
-{
-    pthread_mutex_lock(&engine->mutex);
-    *out = engine->stats;
-    out->waiting += engine->arrival_count;
     pthread_mutex_unlock(&engine->mutex);
 }

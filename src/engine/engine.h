@@ -22,9 +22,20 @@ struct engine_options {
     int32_t max_num_batched_tokens; /* >= max_num_seqs */
     int32_t max_model_len;
     int32_t prefill_chunk; /* most prompt tokens of one request in a step; 0: no further limit */
-    int32_t max_queued;   /* submitted and not finished, beyond which submit says OCTET_LIMIT; 0: no
-                             limit */
-    int32_t max_logprobs; /* largest logprobs and prompt_logprobs; 20 as in vLLM */
+    int32_t mixed_prefill_tokens; /* most prompt tokens of a step in which somebody decodes; 0: no
+                                     further limit */
+    int32_t long_prefill_token_threshold; /* longer prompts are "long"; 0: none is */
+    int32_t max_num_partial_prefills;     /* most prompts begun and not done; 0: no limit */
+    int32_t max_long_partial_prefills;    /* most of them long, shorter ones pass; 0: no limit */
+    bool whole_prompts;                   /* no chunked prefill */
+    bool priority_scheduling;             /* by params.priority, then by arrival */
+    int32_t max_queued; /* submitted and not finished, beyond which submit says OCTET_LIMIT; 0: no
+                           limit */
+    int64_t max_queued_tokens; /* prompt tokens submitted and never scheduled, likewise; one request
+                                  may exceed it while no other waits; 0: no limit */
+    uint64_t queue_timeout_ns; /* never scheduled for so long: ends as FINISH_ERROR with
+                                  OCTET_LIMIT; 0: no limit */
+    int32_t max_logprobs;      /* largest logprobs and prompt_logprobs; 20 as in vLLM */
     bool prefix_cache;
     uint64_t seed;          /* for requests without one */
     const int32_t *eos_ids; /* end-of-text ids; copied */
@@ -52,8 +63,12 @@ const char *
 finish_reason_name(enum finish_reason reason); /* "stop", "length", "abort", "error", "" */
 
 /*
- * Make a request; prompt and parameters are copied. cache_salt: only requests with the same salt
- * share cached prefixes. Two references: the caller's, and the one that engine_submit takes over.
+ * Make a request; prompt and parameters are copied, params->constraint is taken over on success and
+ * freed with the request. cache_salt: only requests with the same salt share cached prefixes.
+ * Several requests with one prompt (the n choices of a client's request) submitted together compute
+ * it once: the later ones wait for the blocks of the first and take them from the prefix cache, all
+ * but the last started block. Not with prefix_cache off, nor with prompt_logprobs.
+ * Two references: the caller's, and the one that engine_submit takes over.
  * Errors: OCTET_USAGE (bad parameters or ids), OCTET_LIMIT ("This model's maximum context length
  * is ..." when the prompt leaves no room), OCTET_MEMORY.
  */
@@ -69,10 +84,13 @@ void request_release(struct request *request); /* NULL is fine */
  */
 void request_set_notify(struct request *request, void (*notify)(void *context), void *context);
 
-/* Errors: OCTET_LIMIT (too many are queued), OCTET_STATE (submitted before; engine is stopping). */
+/* Errors: OCTET_LIMIT (the queue is full), OCTET_STATE (submitted before; engine is stopping),
+ * OCTET_DEVICE (the engine has failed). */
 octet_status engine_submit(struct engine *engine, struct request *request, struct octet_error *err);
 
-/* Ends within one step as FINISH_ABORT, unless it finished before. Any thread, any time. */
+/* Ends within one step as FINISH_ABORT, unless it finished before: queued, between chunks of its
+ * prompt, or decoding; its blocks are free then. No other request is touched. Any thread, any time,
+ * also before it is submitted. */
 void engine_cancel(struct engine *engine, struct request *request);
 
 /* One token of a request. */
@@ -97,7 +115,8 @@ struct request_status {
     enum finish_reason finish_reason;
     int32_t stop_token; /* FINISH_STOP: the id that stopped it; -1 otherwise */
     int32_t prompt_tokens;
-    int32_t cached_tokens; /* of the prompt, taken from the prefix cache */
+    int32_t cached_tokens; /* of the prompt, taken from the prefix cache. What a client is told is
+                              its first choice's: the others found what the first computed */
     uint64_t preemptions;
     uint64_t submitted_ns, scheduled_ns, first_token_ns, last_token_ns,
         finished_ns;    /* 0: not yet */
@@ -116,8 +135,11 @@ const struct position_logprobs *request_prompt_logprobs(struct request *request,
 /*
  * One step by the calling thread: arrivals, cancellations, plan, compute, sample, publish.
  * *worked is false when there was nothing to do. A failing executor ends the requests of that step
- * with its error and is returned here; the engine goes on with the others at the next call.
+ * with its error and is returned here; the engine goes on with the others at the next call. After
+ * ENGINE_FAILED_STEPS failing steps one after another the engine has failed: what waits ends with
+ * the same error, and engine_submit refuses.
  */
+#define ENGINE_FAILED_STEPS 3
 octet_status engine_step(struct engine *engine, bool *worked, struct octet_error *err);
 
 /* A thread that steps while there is work and sleeps while there is none. OCTET_IO if it cannot be
@@ -127,17 +149,51 @@ octet_status engine_start(struct engine *engine, struct octet_error *err);
  * FINISH_ABORT. */
 void engine_stop(struct engine *engine, bool drain);
 
+#define ENGINE_STEP_BUCKETS 13
+
+/*
+ * Counters since engine_new() and the present state. Whoever has seen a request end finds it
+ * counted: over requests whose prompt was computed to its end, prompt_tokens is the sum of
+ * status.prompt_tokens and prompt_tokens_cached that of status.cached_tokens; generated_tokens is
+ * the sum of status.token_count over all, finished[] counts all by reason.
+ */
 struct engine_stats {
     int32_t running, waiting; /* requests; waiting includes those just submitted */
-    int32_t blocks_total, blocks_used, blocks_cached;
-    uint64_t steps, preemptions;
-    uint64_t prompt_tokens, generated_tokens;
-    uint64_t cache_queried_tokens, cache_hit_tokens;
+    int32_t deferred;         /* of the waiting: let others pass for now (scheduler.h) */
+    /* A block is used (by somebody who runs), cached (by nobody, with a prefix to reuse) or free;
+     * their sum is blocks_total. */
+    int32_t blocks_total, blocks_used, blocks_cached, blocks_free;
+    uint64_t steps, failed_steps, preemptions;
+    uint64_t prompt_tokens, prompt_tokens_cached; /* the rest was computed */
+    uint64_t recomputed_tokens;                   /* positions computed again after a preemption */
+    uint64_t generated_tokens;
+    uint64_t cache_queried_tokens, cache_hit_tokens; /* at first admissions */
     uint64_t finished[FINISH_ERROR + 1];
-    uint64_t last_step_ns; /* when the last step ended */
+    /* Steps by the tokens they computed: step_buckets[i] counts those of at most
+     * engine_step_bounds[i], the last one those of more; `steps` in all, step_tokens their sum. */
+    uint64_t step_buckets[ENGINE_STEP_BUCKETS + 1];
+    uint64_t step_tokens;
+    uint64_t slowest_step_ns, last_step_ns; /* how long; when the last one ended */
 };
+extern const int32_t engine_step_bounds[ENGINE_STEP_BUCKETS]; /* 1, 8, 16, ... 16384 */
 /* A snapshot taken after the latest step. Any thread. */
 void engine_stats(struct engine *engine, struct engine_stats *out);
+
+/* Signs of life. Times are those of options.now_ns, by default the monotonic clock; 0: never. */
+struct engine_pulse {
+    int32_t pending;  /* requests submitted and not finished */
+    bool stepping;    /* a step runs now */
+    bool failed;      /* see engine_failed() */
+    uint64_t steps;   /* that have ended */
+    uint64_t beat_ns; /* the latest of: a step began, ended, or work arrived at an idle engine.
+                         With `pending` it grows old only while a step takes long or hangs */
+    uint64_t slowest_step_ns; /* the longest step so far that ended */
+};
+/* Takes no lock: microseconds, whatever the engine's thread does. Any thread. */
+void engine_pulse(const struct engine *engine, struct engine_pulse *out);
+
+/* Too many steps failed one after another (ENGINE_FAILED_STEPS); it never becomes false again. */
+bool engine_failed(const struct engine *engine);
 
 /*
  * Logits of every position of one sequence, in chunks through the pool; row(context, position,

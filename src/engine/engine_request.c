@@ -21,10 +21,14 @@ const char *finish_reason_name(enum finish_reason reason)
 static void destroy(struct request *request)
 {
     token_counts_free(&request->counts);
+    free(request->times);
     free(request->prompt_top);
     free(request->prompt_logprobs);
     free(request->top);
     free(request->logprobs);
+    free(request->bad_ids);
+    free(request->bad_word_lengths);
+    free(request->bad_words);
     free(request->allowed_bits);
     free(request->masked_ids);
     free(request->stop_ids);
@@ -85,6 +89,7 @@ static bool init_sequence(struct request *request, const struct request_limits *
         room = request->params.max_tokens;
     sequence->capacity = prompt_count + room;
     sequence->prompt_count = sequence->token_count = prompt_count;
+    sequence->priority = limits->by_priority ? request->params.priority : 0;
     sequence->block_capacity = sequence->capacity / limits->block_size + 1;
     sequence->score_prompt = request->params.prompt_logprobs >= 0;
     sequence->use_cache = limits->prefix_cache && !sequence->score_prompt;
@@ -142,6 +147,32 @@ static bool init_bias(struct request *request, int32_t vocab_size)
     return true;
 }
 
+static bool init_bad_words(struct request *request)
+{
+    struct sampling_params *params = &request->params;
+    size_t count = params->bad_word_count, total = 0;
+    if (count == 0)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        total += params->bad_word_lengths[i];
+    request->bad_words = malloc(count * sizeof *request->bad_words);
+    request->bad_word_lengths = malloc(count * sizeof *request->bad_word_lengths);
+    request->bad_ids = malloc(total * sizeof *request->bad_ids);
+    if (!request->bad_words || !request->bad_word_lengths || !request->bad_ids)
+        return false;
+    int32_t *at = request->bad_ids;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = params->bad_word_lengths[i];
+        memcpy(at, params->bad_words[i], length * sizeof *at);
+        request->bad_words[i] = at;
+        request->bad_word_lengths[i] = length;
+        at += length;
+    }
+    params->bad_words = request->bad_words;
+    params->bad_word_lengths = request->bad_word_lengths;
+    return true;
+}
+
 /* Pages of these arrays that are never reached are never touched. */
 static bool make_logprobs(size_t positions, int32_t top_count, struct position_logprobs **out,
                           struct token_logprob **top)
@@ -161,6 +192,9 @@ static bool make_logprobs(size_t positions, int32_t top_count, struct position_l
 static bool init_outputs(struct request *request)
 {
     const struct sampling_params *params = &request->params;
+    request->times = malloc(((size_t)request_output_room(request) + 1) * sizeof *request->times);
+    if (!request->times)
+        return false;
     if (params->logprobs >= 0 &&
         !make_logprobs((size_t)request_output_room(request), params->logprobs, &request->logprobs,
                        &request->top))
@@ -224,7 +258,7 @@ octet_status request_create(const struct request_limits *limits, const int32_t *
     octet_status status = OCTET_OK;
     if (!init_sequence(request, limits, prompt, (int32_t)prompt_count, cache_salt) ||
         !init_stops(request, limits) || !init_bias(request, limits->vocab_size) ||
-        !init_outputs(request))
+        !init_bad_words(request) || !init_outputs(request))
         status = error_memory(err, "request of tokens", (size_t)limits->max_model_len);
     if (status == OCTET_OK)
         status = init_counts(request, limits->vocab_size, err);
@@ -262,6 +296,8 @@ static void update_status(struct request *request, uint64_t now_ns)
     status->preemptions = sequence->preemptions;
     if (token_count == status->token_count)
         return;
+    for (size_t i = status->token_count; i < token_count; i++)
+        request->times[i] = now_ns;
     status->token_count = token_count;
     status->last_token_ns = now_ns;
     if (status->first_token_ns == 0)
@@ -306,7 +342,8 @@ size_t request_read(struct request *request, size_t from, struct token_event *ev
     /* Tokens that were published do not change any more. */
     const int32_t *tokens = request->sequence.tokens + request->sequence.prompt_count;
     for (size_t i = 0; i < count; i++) {
-        events[i] = (struct token_event){.id = tokens[from + i]};
+        events[i] =
+            (struct token_event){.id = tokens[from + i], .time_ns = request->times[from + i]};
         if (request->logprobs) {
             events[i].has_logprobs = true;
             events[i].logprobs = request->logprobs[from + i];

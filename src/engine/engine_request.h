@@ -23,9 +23,14 @@ struct request {
     int32_t *masked_ids; /* what min_tokens forbids: its own and the engine's */
     size_t masked_id_count;
     uint32_t *allowed_bits;
+    struct constraint *constraint; /* owned; the engine's thread alone asks it */
+    const int32_t **bad_words;     /* pointers into bad_ids */
+    size_t *bad_word_lengths;
+    int32_t *bad_ids;
     struct position_logprobs *logprobs;        /* [output room] or NULL */
     struct position_logprobs *prompt_logprobs; /* [prompt_count - 1] or NULL */
     struct token_logprob *top, *prompt_top;    /* behind the two above */
+    uint64_t *times;                           /* [output room] when each token was delivered */
     atomic_int references;
     atomic_bool cancelled;
 
@@ -59,6 +64,7 @@ static inline int32_t request_output_room(const struct request *request)
 struct request_limits {
     int32_t vocab_size, max_model_len, block_size, block_count, max_logprobs;
     bool prefix_cache;
+    bool by_priority;
     const int32_t *eos_ids;
     size_t eos_id_count;
 };

@@ -5,28 +5,21 @@
 
 #include "engine/engine_internal.h"
 
-static struct request *request_of(struct sequence *sequence)
-{
-    return (struct request *)sequence;
-}
-
-static uint64_t now(const struct engine *engine)
-{
-    return engine->options.now_ns(engine->options.now_context);
-}
-
 void engine_finish(struct engine *engine, struct request *request, enum finish_reason reason,
                    int32_t stop_token, const struct octet_error *err)
 {
     scheduler_remove(&engine->scheduler, &request->sequence);
-    engine->finished[reason]++;
+    engine->counts.finished[reason]++;
     engine->finished_any = true;
-    /* Counted before the reader hears of it, so that it finds the engine idle if this was the last.
-     */
+    /* Counted before the reader hears of it, so that it finds the engine idle if this was the last,
+     * and itself in the statistics. */
     pthread_mutex_lock(&engine->mutex);
-    engine->unfinished--;
+    if (!request->was_scheduled)
+        engine->queued_tokens -= request->sequence.prompt_count;
+    engine_pulse_pending(engine, -1);
+    engine_publish_stats(engine);
     pthread_mutex_unlock(&engine->mutex);
-    request_finish(request, reason, stop_token, err, now(engine));
+    request_finish(request, reason, stop_token, err, engine_now(engine));
     request_release(request);
 }
 
@@ -37,6 +30,7 @@ static bool take_arrivals(struct engine *engine)
     struct request *request = engine->arrivals_head;
     bool cancel_pending = engine->cancel_pending;
     engine->arrivals_head = engine->arrivals_tail = NULL;
+    engine->stats.waiting += engine->arrival_count; /* until the next snapshot */
     engine->arrival_count = 0;
     engine->cancel_pending = false;
     pthread_mutex_unlock(&engine->mutex);
@@ -65,113 +59,36 @@ static void end_cancelled(struct engine *engine)
     }
 }
 
-void engine_abort_all(struct engine *engine)
+/* Requests that were never scheduled in the time that the queue may take. */
+static void end_overdue(struct engine *engine)
+{
+    const uint64_t limit = engine->options.queue_timeout_ns;
+    uint64_t time = engine_now(engine);
+    for (struct sequence *sequence = engine->scheduler.waiting_head; sequence;) {
+        struct sequence *next = sequence->next;
+        struct request *request = request_of(sequence);
+        uint64_t waited = time - request->status.submitted_ns;
+        if (!request->was_scheduled && waited > limit) {
+            struct octet_error err;
+            error_set(&err, OCTET_LIMIT,
+                      "the request waited %.1f s in the queue, where the limit is %.1f s; the "
+                      "server is overloaded, try again later",
+                      (double)waited * 1e-9, (double)limit * 1e-9);
+            engine_finish(engine, request, FINISH_ERROR, -1, &err);
+        }
+        sequence = next;
+    }
+}
+
+void engine_end_all(struct engine *engine, enum finish_reason reason, const struct octet_error *err)
 {
     take_arrivals(engine);
     struct scheduler *scheduler = &engine->scheduler;
     while (scheduler->waiting_head)
-        engine_finish(engine, request_of(scheduler->waiting_head), FINISH_ABORT, -1, NULL);
+        engine_finish(engine, request_of(scheduler->waiting_head), reason, -1, err);
     while (scheduler->running_count > 0)
-        engine_finish(engine, request_of(scheduler->running[scheduler->running_count - 1]),
-                      FINISH_ABORT, -1, NULL);
-}
-
-static bool stops(const struct request *request, int32_t id)
-{
-    for (size_t i = 0; i < request->stop_id_count; i++) {
-        if (request->stop_ids[i] == id)
-            return true;
-    }
-    return false;
-}
-
-/* A token was appended: make it readable, and end the request where this was its last. */
-static void deliver(struct engine *engine, struct request *request, int32_t id)
-{
-    struct sequence *sequence = &request->sequence;
-    engine->generated_tokens++;
-    if (stops(request, id)) {
-        engine_finish(engine, request, FINISH_STOP, id, NULL);
-    } else if (sequence->token_count == sequence->capacity) {
-        engine_finish(engine, request, FINISH_LENGTH, -1, NULL);
-    } else if (kv_blocks_needed(&engine->pool, sequence->token_count) > engine->pool.block_count) {
-        struct octet_error err;
-        error_set(&err, OCTET_LIMIT,
-                  "the KV cache holds %d positions in all and this request has reached them; give "
-                  "it more memory or ask for fewer tokens",
-                  engine->pool.block_count * engine->pool.block_size);
-        engine_finish(engine, request, FINISH_ERROR, -1, &err);
-    } else {
-        request_publish(request, now(engine));
-    }
-}
-
-/* The logits of a sequence's newest token: choose the next one. */
-static void sample(struct engine *engine, struct request *request, float *logits)
-{
-    struct sequence *sequence = &request->sequence;
-    if (sequence->token_count == sequence->capacity) {
-        engine_finish(engine, request, FINISH_LENGTH, -1, NULL);
-        return;
-    }
-    int32_t output_count = sequence->token_count - sequence->prompt_count;
-    const struct sample_input input = {
-        .logits = logits,
-        .params = &request->params,
-        .counts = request->has_counts ? &request->counts : NULL,
-        .allowed_bits = request->allowed_bits,
-        .masked_ids = request->masked_ids,
-        .masked_id_count = request->masked_id_count,
-        .seed = request->seed,
-        .draw = (uint64_t)output_count,
-    };
-    struct position_logprobs *logprobs =
-        request->logprobs ? &request->logprobs[output_count] : NULL;
-    int32_t id = 0;
-    struct octet_error err;
-    if (sampler_sample(&engine->sampler, &input, &id, logprobs, &err) != OCTET_OK) {
-        engine_finish(engine, request, FINISH_ERROR, -1, &err);
-        return;
-    }
-    sequence->tokens[sequence->token_count++] = id;
-    if (request->has_counts)
-        token_counts_add(&request->counts, id, true);
-    deliver(engine, request, id);
-}
-
-/* The log-probability of prompt token position + 1. False when the request ended. */
-static bool score(struct engine *engine, struct request *request, int32_t position,
-                  const float *logits)
-{
-    struct sequence *sequence = &request->sequence;
-    sequence->scored = position + 1;
-    if (position + 1 >= sequence->prompt_count)
-        return true;
-    struct octet_error err;
-    octet_status status = sampler_logprobs(&engine->sampler, logits, sequence->tokens[position + 1],
-                                           request->params.prompt_logprobs,
-                                           &request->prompt_logprobs[position], &err);
-    if (status == OCTET_OK)
-        return true;
-    engine_finish(engine, request, FINISH_ERROR, -1, &err);
-    return false;
-}
-
-static void use_rows(struct engine *engine, const struct plan_entry *entry, float *logits)
-{
-    struct request *request = request_of(entry->sequence);
-    struct sequence *sequence = entry->sequence;
-    size_t vocab_size = (size_t)engine->executor.vocab_size;
-    int32_t end = entry->start + entry->count;
-    bool newest = end == sequence->token_count;
-    for (int32_t i = 0; i < entry->row_count; i++) {
-        int32_t position = end - entry->row_count + i;
-        if (sequence->score_prompt && position < sequence->prompt_count &&
-            !score(engine, request, position, logits + (size_t)i * vocab_size))
-            return;
-    }
-    if (newest)
-        sample(engine, request, logits + (size_t)(entry->row_count - 1) * vocab_size);
+        engine_finish(engine, request_of(scheduler->running[scheduler->running_count - 1]), reason,
+                      -1, err);
 }
 
 static void mark_scheduled(struct engine *engine)
@@ -181,68 +98,47 @@ static void mark_scheduled(struct engine *engine)
         if (request->was_scheduled)
             continue;
         request->was_scheduled = true;
-        uint64_t time = now(engine);
+        pthread_mutex_lock(&engine->mutex);
+        engine->queued_tokens -= request->sequence.prompt_count;
+        pthread_mutex_unlock(&engine->mutex);
+        uint64_t time = engine_now(engine);
         pthread_mutex_lock(&request->mutex);
         request->status.scheduled_ns = time;
         pthread_mutex_unlock(&request->mutex);
     }
 }
 
-static void publish_stats(struct engine *engine)
+/* A step failed: its requests end, and after too many in a row everything does. */
+static void fail_step(struct engine *engine, const struct octet_error *err)
 {
-    const struct scheduler *scheduler = &engine->scheduler;
-    const struct kv_blocks *pool = &engine->pool;
-    uint64_t time = now(engine);
-    pthread_mutex_lock(&engine->mutex);
-    engine->stats = (struct engine_stats){
-        .running = scheduler->running_count,
-        .waiting = scheduler->waiting_count,
-        .blocks_total = pool->block_count,
-        .blocks_used = pool->block_count - pool->free_count,
-        .blocks_cached = pool->cached_count,
-        .steps = engine->steps,
-        .preemptions = scheduler->preemptions,
-        .prompt_tokens = engine->prompt_tokens,
-        .generated_tokens = engine->generated_tokens,
-        .cache_queried_tokens = scheduler->cache_queried,
-        .cache_hit_tokens = scheduler->cache_hit,
-        .last_step_ns = time,
-    };
-    memcpy(engine->stats.finished, engine->finished, sizeof engine->finished);
-    pthread_mutex_unlock(&engine->mutex);
-}
-
-/* Tokens of prompts that this step computes for the first time are counted once. */
-static void count_prompt_tokens(struct engine *engine, const struct plan_entry *entry)
-{
-    struct sequence *sequence = entry->sequence;
-    int32_t end = entry->start + entry->count;
-    if (end > sequence->prompt_count)
-        end = sequence->prompt_count;
-    if (end > sequence->counted) {
-        engine->prompt_tokens += (uint64_t)(end - sequence->counted);
-        sequence->counted = end;
-    }
+    const struct plan *plan = &engine->plan;
+    engine->counts.failed_steps++;
+    engine->last_error = *err;
+    if (++engine->failures >= ENGINE_FAILED_STEPS)
+        atomic_store(&engine->pulse.failed, true);
+    for (int32_t i = 0; i < plan->entry_count; i++)
+        engine_finish(engine, request_of(plan->entries[i].sequence), FINISH_ERROR, -1, err);
 }
 
 static octet_status compute(struct engine *engine, struct octet_error *err)
 {
-    struct plan *plan = &engine->plan;
+    const struct plan *plan = &engine->plan;
     batch_buffers_fill(&engine->buffers, plan, engine->pool.block_size);
     octet_status status = engine->executor.step(engine->executor.context, &engine->buffers.batch,
                                                 engine->logits, err);
     if (status != OCTET_OK) {
-        for (int32_t i = 0; i < plan->entry_count; i++)
-            engine_finish(engine, request_of(plan->entries[i].sequence), FINISH_ERROR, -1, err);
+        fail_step(engine, err);
         return status;
     }
+    engine->failures = 0;
+    engine_count_step(engine);
     size_t row = 0;
     for (int32_t i = 0; i < plan->entry_count; i++) {
         const struct plan_entry *entry = &plan->entries[i];
-        count_prompt_tokens(engine, entry);
         scheduler_computed(&engine->scheduler, entry);
         if (entry->row_count > 0)
-            use_rows(engine, entry, engine->logits + row * (size_t)engine->executor.vocab_size);
+            engine_use_rows(engine, entry,
+                            engine->logits + row * (size_t)engine->executor.vocab_size);
         row += (size_t)entry->row_count;
     }
     return OCTET_OK;
@@ -253,16 +149,24 @@ octet_status engine_step(struct engine *engine, bool *worked, struct octet_error
     struct octet_error own;
     octet_status status = OCTET_OK;
     engine->finished_any = false;
+    engine_pulse_begin(engine);
     if (take_arrivals(engine))
         end_cancelled(engine);
+    if (engine->options.queue_timeout_ns > 0)
+        end_overdue(engine);
+    if (engine_failed(engine))
+        engine_end_all(engine, FINISH_ERROR, &engine->last_error);
     scheduler_plan(&engine->scheduler, &engine->plan);
-    if (engine->plan.entry_count > 0) {
+    bool has_plan = engine->plan.entry_count > 0;
+    if (has_plan) {
         mark_scheduled(engine);
         status = compute(engine, err ? err : &own);
-        engine->steps++;
     }
-    *worked = engine->plan.entry_count > 0 || engine->finished_any;
-    publish_stats(engine);
+    engine_pulse_end(engine, has_plan);
+    *worked = has_plan || engine->finished_any;
+    pthread_mutex_lock(&engine->mutex);
+    engine_publish_stats(engine);
+    pthread_mutex_unlock(&engine->mutex);
     return status;
 }
 

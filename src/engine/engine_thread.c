@@ -42,7 +42,7 @@ static void *thread_main(void *argument)
         if (engine_step(engine, &worked, &err) != OCTET_OK)
             log_error("a step failed and ended its requests: %s", err.message);
     }
-    engine_abort_all(engine);
+    engine_end_all(engine, FINISH_ABORT, NULL);
     return NULL;
 }
 

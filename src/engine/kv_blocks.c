@@ -42,6 +42,7 @@ static bool holds(const struct kv_blocks *pool, int32_t block, uint64_t parent,
 static void list_remove(struct kv_blocks *pool, int32_t block)
 {
     struct kv_block *b = &pool->blocks[block];
+    pool->idle_cached_count -= b->content != 0;
     if (b->previous != KV_NO_BLOCK)
         pool->blocks[b->previous].next = b->next;
     else
@@ -90,6 +91,7 @@ static void forget(struct kv_blocks *pool, int32_t block)
         link = &pool->blocks[*link].chain;
     *link = b->chain;
     b->chain = KV_NO_BLOCK;
+    pool->idle_cached_count -= b->references == 0;
     b->content = 0;
     b->parent = 0;
     pool->cached_count--;
@@ -153,8 +155,8 @@ int32_t kv_blocks_take(struct kv_blocks *pool)
     if (block == KV_NO_BLOCK)
         return KV_NO_BLOCK;
     list_remove(pool, block);
-    forget(pool, block);
     pool->blocks[block].references = 1;
+    forget(pool, block);
     return block;
 }
 
@@ -171,10 +173,12 @@ void kv_blocks_release(struct kv_blocks *pool, int32_t block)
     assert(pool->blocks[block].references > 0);
     if (--pool->blocks[block].references > 0)
         return;
-    if (pool->blocks[block].content != 0)
+    if (pool->blocks[block].content != 0) {
         list_push_tail(pool, block);
-    else
+        pool->idle_cached_count++;
+    } else {
         list_push_head(pool, block);
+    }
 }
 
 uint64_t kv_blocks_root(uint64_t salt)

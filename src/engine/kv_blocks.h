@@ -37,7 +37,8 @@ struct kv_blocks {
     int32_t *buckets; /* [bucket_mask + 1] heads of chains */
     uint32_t bucket_mask;
     uint64_t next_content;
-    int32_t cached_count; /* blocks with registered contents */
+    int32_t cached_count;      /* blocks with registered contents */
+    int32_t idle_cached_count; /* of them, those in the free list */
 };
 
 /* All memory is allocated here. Errors: OCTET_USAGE, OCTET_MEMORY. */

@@ -258,6 +258,19 @@ static void apply_penalties(float *logits, const struct sampling_params *params,
     }
 }
 
+/* The last id of each bad word whose other ids were just said. */
+static void mask_bad_words(float *logits, const struct sample_input *input)
+{
+    const struct sampling_params *params = input->params;
+    for (size_t i = 0; i < params->bad_word_count; i++) {
+        const int32_t *word = params->bad_words[i];
+        size_t before = params->bad_word_lengths[i] - 1;
+        if (before == 0 || (before <= input->draw && memcmp(input->output + (input->draw - before),
+                                                            word, before * sizeof *word) == 0))
+            logits[word[before]] = -INFINITY;
+    }
+}
+
 /* Steps 2 to 5 of the header. */
 static void adjust_logits(const struct sampler *sampler, const struct sample_input *input)
 {
@@ -268,6 +281,7 @@ static void adjust_logits(const struct sampler *sampler, const struct sample_inp
                 logits[i] = -INFINITY;
         }
     }
+    mask_bad_words(logits, input);
     if (input->draw < (uint64_t)input->params->min_tokens) {
         for (size_t i = 0; i < input->masked_id_count; i++)
             logits[input->masked_ids[i]] = -INFINITY;
@@ -349,7 +363,8 @@ static int32_t sample_random(struct sampler *sampler, const struct sample_input 
 static bool adjusts(const struct sample_input *input)
 {
     return input->allowed_bits || input->draw < (uint64_t)input->params->min_tokens ||
-           input->params->logit_bias_count > 0 || input->counts;
+           input->params->logit_bias_count > 0 || input->params->bad_word_count > 0 ||
+           input->counts;
 }
 
 static octet_status bad_logits(struct octet_error *err)
@@ -376,8 +391,8 @@ octet_status sampler_sample(struct sampler *sampler, const struct sample_input *
     }
     if (input->logits[best] == -INFINITY)
         return error_set(err, OCTET_INPUT,
-                         "every token is masked, so none can be chosen: allowed_token_ids and "
-                         "min_tokens leave nothing");
+                         "every token is masked, so none can be chosen: allowed_token_ids, "
+                         "bad_words, min_tokens and the required format leave nothing");
     if (input->params->temperature < SAMPLING_GREEDY_BELOW)
         *token = best;
     else

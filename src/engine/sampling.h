@@ -6,7 +6,8 @@
  *
  * The order of operations is vLLM's:
  *   1. raw log-probabilities (what `logprobs` reports) from the logits as they came;
- *   2. allowed_ids: other tokens become -inf;
+ *   2. allowed_ids and the constraint: other tokens become -inf; bad_words: so does the last id of
+ *      each sequence whose other ids are the latest of the output;
  *   3. min_tokens: stop tokens become -inf until that many tokens exist;
  *   4. logit_bias is added;
  *   5. repetition_penalty r, for ids in the prompt or the output: x > 0 ? x / r : x * r;
@@ -29,6 +30,8 @@
 
 #define SAMPLING_STOP_IDS_MAX 128
 #define SAMPLING_BIAS_MAX 1024
+#define SAMPLING_BAD_WORDS_MAX 1024     /* sequences */
+#define SAMPLING_BAD_WORD_IDS_MAX 16384 /* ids of all of them */
 #define SAMPLING_GREEDY_BELOW 1e-5
 
 struct logit_bias {
@@ -121,7 +124,8 @@ struct sample_input {
     const int32_t *masked_ids;         /* step 3 */
     size_t masked_id_count;
     uint64_t seed;
-    uint64_t draw; /* n: how many tokens the request has generated before */
+    uint64_t draw;         /* n: how many tokens the request has generated before */
+    const int32_t *output; /* [draw] these tokens; may be NULL without bad_words */
 };
 
 /*

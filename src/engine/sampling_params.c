@@ -70,6 +70,26 @@ static octet_status check_lists(const struct sampling_params *params, int32_t vo
     return OCTET_OK;
 }
 
+static octet_status check_bad_words(const struct sampling_params *params, int32_t vocab_size,
+                                    struct octet_error *err)
+{
+    if (params->bad_word_count > SAMPLING_BAD_WORDS_MAX)
+        return error_set(err, OCTET_USAGE, "bad_words has %zu entries; at most %d are allowed",
+                         params->bad_word_count, SAMPLING_BAD_WORDS_MAX);
+    size_t total = 0;
+    for (size_t i = 0; i < params->bad_word_count; i++) {
+        size_t length = params->bad_word_lengths[i];
+        if (length == 0)
+            return error_set(err, OCTET_USAGE, "bad_words cannot contain an empty string");
+        if (length > SAMPLING_BAD_WORD_IDS_MAX - total)
+            return error_set(err, OCTET_USAGE, "bad_words has more than %d tokens in all",
+                             SAMPLING_BAD_WORD_IDS_MAX);
+        total += length;
+        RETURN_IF_ERROR(check_ids("bad_words", params->bad_words[i], length, vocab_size, err));
+    }
+    return OCTET_OK;
+}
+
 octet_status sampling_params_check(const struct sampling_params *params, int32_t vocab_size,
                                    int32_t max_logprobs, struct octet_error *err)
 {
@@ -93,7 +113,8 @@ octet_status sampling_params_check(const struct sampling_params *params, int32_t
                          params->max_tokens, params->min_tokens);
     RETURN_IF_ERROR(check_logprobs("sample", params->logprobs, max_logprobs, err));
     RETURN_IF_ERROR(check_logprobs("prompt", params->prompt_logprobs, max_logprobs, err));
-    return check_lists(params, vocab_size, err);
+    RETURN_IF_ERROR(check_lists(params, vocab_size, err));
+    return check_bad_words(params, vocab_size, err);
 }
 
 octet_status token_counts_init(struct token_counts *counts, int32_t vocab_size,

@@ -27,6 +27,13 @@ octet_status scheduler_init(struct scheduler *scheduler, const struct scheduler_
         return error_set(err, OCTET_USAGE,
                          "max_logit_rows (%d) must be greater than or equal to max_num_seqs (%d)",
                          limits->max_logit_rows, limits->max_num_seqs);
+    if (limits->whole_prompts && limits->max_num_batched_tokens < limits->max_model_len)
+        return error_set(err, OCTET_USAGE,
+                         "max_num_batched_tokens (%d) is smaller than max_model_len (%d). This "
+                         "effectively limits the maximum sequence length to max_num_batched_tokens "
+                         "and makes the engine reject longer sequences. Please increase "
+                         "max_num_batched_tokens or decrease max_model_len.",
+                         limits->max_num_batched_tokens, limits->max_model_len);
     scheduler->limits = *limits;
     scheduler->pool = pool;
     scheduler->running = calloc((size_t)limits->max_num_seqs, sizeof(struct sequence *));
@@ -42,11 +49,11 @@ void scheduler_free(struct scheduler *scheduler)
     memset(scheduler, 0, sizeof *scheduler);
 }
 
-/* Insert by arrival; from the tail, since new arrivals are last and that is the common case. */
+/* Insert in order; from the tail, since new arrivals are last and that is the common case. */
 static void waiting_insert(struct scheduler *scheduler, struct sequence *sequence)
 {
     struct sequence *before = scheduler->waiting_tail;
-    while (before && before->arrival > sequence->arrival)
+    while (before && sequence_before(sequence, before))
         before = before->previous;
     sequence->previous = before;
     sequence->next = before ? before->next : scheduler->waiting_head;
@@ -154,30 +161,71 @@ static int32_t rows_wanted(const struct sequence *sequence, int32_t start, int32
     return end - first;
 }
 
-/*
- * Put the next tokens of a running sequence into the plan; false when nothing is left for it.
- * `behind` sequences that run too come after it: a token and a row are kept for each.
- */
-static bool plan_sequence(const struct scheduler *scheduler, struct plan *plan,
-                          struct sequence *sequence, int32_t behind)
+/* What is left of a step while its plan is made. */
+struct budget {
+    int32_t tokens;                /* for prompts; those who decode have theirs apart */
+    int32_t rows;                  /* likewise */
+    int32_t partial, long_partial; /* prompts that this step will not finish */
+};
+
+static int32_t tokens_left(const struct sequence *sequence)
+{
+    return sequence->token_count - sequence->computed;
+}
+
+static bool decodes(const struct sequence *sequence)
+{
+    return tokens_left(sequence) == 1;
+}
+
+static bool is_long(const struct scheduler *scheduler, const struct sequence *sequence)
+{
+    int32_t threshold = scheduler->limits.long_prefill_tokens;
+    return threshold > 0 && sequence->token_count > threshold;
+}
+
+static struct budget budget_of(const struct scheduler *scheduler)
 {
     const struct scheduler_limits *limits = &scheduler->limits;
-    int32_t count = sequence->token_count - sequence->computed;
-    if (limits->prefill_chunk > 0)
-        count = min_i32(count, limits->prefill_chunk);
-    count = min_i32(count, limits->max_num_batched_tokens - plan->token_count - behind);
-    int32_t rows_left = limits->max_logit_rows - plan->row_count - behind;
-    int32_t rows = rows_wanted(sequence, sequence->computed, count);
-    if (rows > rows_left)
-        count -= rows - rows_left;
-    if (count <= 0)
-        return false;
+    int32_t decoding = 0;
+    for (int32_t i = 0; i < scheduler->running_count; i++)
+        decoding += decodes(scheduler->running[i]);
+    struct budget budget = {.tokens = limits->max_num_batched_tokens - decoding,
+                            .rows = limits->max_logit_rows - decoding};
+    if (decoding > 0 && limits->mixed_prefill_tokens > 0 && !limits->whole_prompts)
+        budget.tokens = min_i32(budget.tokens, limits->mixed_prefill_tokens);
+    return budget;
+}
+
+static void plan_add(struct plan *plan, struct sequence *sequence, int32_t count)
+{
     struct plan_entry *entry = &plan->entries[plan->entry_count++];
     *entry = (struct plan_entry){sequence, sequence->computed, count,
                                  rows_wanted(sequence, sequence->computed, count)};
     plan->token_count += count;
     plan->row_count += entry->row_count;
-    return true;
+}
+
+/* The next chunk of a prompt; none when nothing is left for it. */
+static void plan_prompt(const struct scheduler *scheduler, struct plan *plan,
+                        struct sequence *sequence, struct budget *budget)
+{
+    const struct scheduler_limits *limits = &scheduler->limits;
+    int32_t count = min_i32(tokens_left(sequence), budget->tokens);
+    if (limits->prefill_chunk > 0 && !limits->whole_prompts)
+        count = min_i32(count, limits->prefill_chunk);
+    int32_t rows = rows_wanted(sequence, sequence->computed, count);
+    if (rows > budget->rows)
+        count -= rows - budget->rows;
+    if (count > 0) {
+        plan_add(plan, sequence, count);
+        budget->tokens -= count;
+        budget->rows -= plan->entries[plan->entry_count - 1].row_count;
+    }
+    if (count < tokens_left(sequence)) {
+        budget->partial++;
+        budget->long_partial += is_long(scheduler, sequence);
+    }
 }
 
 /* Take what the prefix cache has; at least the last token is always computed, for its logits. */
@@ -199,55 +247,125 @@ static void attach_cached(struct scheduler *scheduler, struct sequence *sequence
     sequence->computed = sequence->block_count * pool->block_size;
 }
 
+/* Full blocks at the beginning of both that `other` will have when its prompt is computed. */
+static int32_t blocks_in_common(const struct scheduler *scheduler, const struct sequence *sequence,
+                                const struct sequence *other)
+{
+    if (other->cache_root != sequence->cache_root || decodes(other))
+        return 0;
+    int32_t most = min_i32(sequence->token_count - 1, other->token_count);
+    int32_t same = 0;
+    while (same < most && sequence->tokens[same] == other->tokens[same])
+        same++;
+    return same / scheduler->pool->block_size;
+}
+
+/* Somebody who runs is computing blocks that this one, with what it has attached, lacks. */
+static bool waits_for_prefix(const struct scheduler *scheduler, const struct sequence *sequence)
+{
+    if (!sequence->use_cache)
+        return false;
+    for (int32_t i = 0; i < scheduler->running_count; i++) {
+        const struct sequence *other = scheduler->running[i];
+        int32_t common = blocks_in_common(scheduler, sequence, other);
+        if (common > other->registered && common > sequence->block_count)
+            return true;
+    }
+    return false;
+}
+
+static void running_insert(struct scheduler *scheduler, struct sequence *sequence)
+{
+    int32_t at = scheduler->running_count++;
+    for (; at > 0 && sequence_before(sequence, scheduler->running[at - 1]); at--)
+        scheduler->running[at] = scheduler->running[at - 1];
+    scheduler->running[at] = sequence;
+    sequence->state = SEQUENCE_RUNNING;
+}
+
+enum admission { ADMITTED, DEFERRED, REFUSED };
+
 /*
  * Blocks for all tokens of a waiting sequence, one to spare for each running one so that the next
- * steps do not preempt it again at once. False, and nothing taken, when there are not enough.
+ * steps do not preempt it again at once. Nothing is taken unless it is admitted.
  */
-static bool admit(struct scheduler *scheduler, struct sequence *sequence)
+static enum admission admit(struct scheduler *scheduler, struct sequence *sequence,
+                            const struct budget *budget)
 {
+    const struct scheduler_limits *limits = &scheduler->limits;
     struct kv_blocks *pool = scheduler->pool;
+    if (limits->max_long_partial_prefills > 0 && is_long(scheduler, sequence) &&
+        budget->long_partial >= limits->max_long_partial_prefills)
+        return DEFERRED;
     attach_cached(scheduler, sequence);
+    enum admission admission = ADMITTED;
     int32_t needed = kv_blocks_needed(pool, sequence->token_count) - sequence->block_count;
     int32_t spare = min_i32(scheduler->running_count, pool->block_count / 16);
-    if (needed > pool->free_count - spare) {
+    if (waits_for_prefix(scheduler, sequence))
+        admission = DEFERRED;
+    else if (needed > pool->free_count - spare ||
+             (limits->whole_prompts && !sequence->score_prompt &&
+              tokens_left(sequence) > budget->tokens))
+        admission = REFUSED;
+    if (admission != ADMITTED) {
         release_blocks(scheduler, sequence);
-        return false;
+        return admission;
     }
     while (needed-- > 0)
         sequence->blocks[sequence->block_count++] = kv_blocks_take(pool);
     if (!sequence->admitted_before) {
         sequence->admitted_before = true;
-        sequence->cached = sequence->computed;
+        sequence->cached = sequence->reached = sequence->computed;
         scheduler->cache_queried += (uint64_t)sequence->prompt_count;
         scheduler->cache_hit += (uint64_t)sequence->computed;
     }
     waiting_remove(scheduler, sequence);
-    sequence->state = SEQUENCE_RUNNING;
-    scheduler->running[scheduler->running_count++] = sequence;
-    return true;
+    running_insert(scheduler, sequence);
+    return ADMITTED;
+}
+
+/* More than this are not looked at behind a deferred one. */
+#define DEFERRED_MAX 64
+
+static void plan_waiting(struct scheduler *scheduler, struct plan *plan, struct budget *budget)
+{
+    const struct scheduler_limits *limits = &scheduler->limits;
+    struct sequence *sequence = scheduler->waiting_head;
+    while (sequence && scheduler->running_count < limits->max_num_seqs && budget->tokens > 0 &&
+           budget->rows > 0 && scheduler->deferred_count < DEFERRED_MAX &&
+           (limits->max_partial_prefills == 0 || budget->partial < limits->max_partial_prefills)) {
+        struct sequence *next = sequence->next;
+        enum admission admission = admit(scheduler, sequence, budget);
+        if (admission == REFUSED)
+            break;
+        if (admission == ADMITTED)
+            plan_prompt(scheduler, plan, sequence, budget);
+        else
+            scheduler->deferred_count++;
+        sequence = next;
+    }
 }
 
 void scheduler_plan(struct scheduler *scheduler, struct plan *plan)
 {
-    const struct scheduler_limits *limits = &scheduler->limits;
     plan->entry_count = plan->token_count = plan->row_count = 0;
+    scheduler->deferred_count = 0;
     uint64_t preemptions = scheduler->preemptions;
     for (int32_t i = 0; i < scheduler->running_count; i++) {
-        struct sequence *sequence = scheduler->running[i];
-        if (!grow_blocks(scheduler, sequence, sequence->token_count))
+        if (!grow_blocks(scheduler, scheduler->running[i], scheduler->running[i]->token_count))
             break;
-        plan_sequence(scheduler, plan, sequence, scheduler->running_count - 1 - i);
+    }
+    struct budget budget = budget_of(scheduler);
+    for (int32_t i = 0; i < scheduler->running_count; i++) {
+        struct sequence *sequence = scheduler->running[i];
+        if (decodes(sequence))
+            plan_add(plan, sequence, 1);
+        else
+            plan_prompt(scheduler, plan, sequence, &budget);
     }
     /* Blocks just taken from somebody are for those who run, not for newcomers. */
-    if (scheduler->preemptions != preemptions)
-        return;
-    while (scheduler->waiting_head && scheduler->running_count < limits->max_num_seqs &&
-           plan->token_count < limits->max_num_batched_tokens &&
-           plan->row_count < limits->max_logit_rows) {
-        struct sequence *sequence = scheduler->waiting_head;
-        if (!admit(scheduler, sequence) || !plan_sequence(scheduler, plan, sequence, 0))
-            break;
-    }
+    if (scheduler->preemptions == preemptions)
+        plan_waiting(scheduler, plan, &budget);
 }
 
 void scheduler_computed(struct scheduler *scheduler, const struct plan_entry *entry)

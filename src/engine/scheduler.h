@@ -3,13 +3,20 @@
  * The scheduler: which tokens of which sequences the next step computes. A function of its state
  * alone: no clock, no lock, no randomness; nothing is allocated after scheduler_init().
  *
- * First come first served. Running sequences are served in order of arrival: each gets its next
- * token (decode) or, within what is left of the step's tokens, the next chunk of its prompt. Then
- * waiting ones are admitted in order of arrival, never one past another. Admission takes the blocks
- * of all tokens that the sequence has, so that a prompt once begun is never stopped for want of
- * blocks by a later one. A running sequence that needs a block when none is free takes those of the
- * latest arrival, which then waits and is recomputed; so the earliest one always goes on, and
- * nobody starves.
+ * The order is that of arrival, or of priority and then arrival (by_priority). Running sequences
+ * are served in order: whoever decodes gets its next token in every step; what is left of the
+ * step's tokens goes to prompts, chunk by chunk, the first one first. Then waiting ones are
+ * admitted in order, one past another only where "deferred" says so. Admission takes the blocks of
+ * all tokens that the sequence has, so that a prompt once begun is never stopped for want of blocks
+ * by a later one. A running sequence that needs a block when none is free takes those of the last
+ * in order, which then waits and is recomputed; so the first one always goes on, and under first
+ * come first served nobody starves.
+ *
+ * Deferred: a waiting sequence lets later ones pass while a running one computes blocks that both
+ * will have (the same prompt, or its beginning: the n choices of a request), which it then takes
+ * from the prefix cache instead of computing them again; and while as many long prompts are being
+ * computed as max_long_partial_prefills allows. Both end when a prompt that is being computed is
+ * done, so a deferred sequence waits no longer than that.
  */
 #ifndef ENGINE_SCHEDULER_H
 #define ENGINE_SCHEDULER_H
@@ -23,6 +30,15 @@ struct scheduler_limits {
     int32_t max_logit_rows;         /* most rows of logits a step; >= max_num_seqs */
     int32_t max_model_len;
     int32_t prefill_chunk; /* most prompt tokens of one sequence in a step; 0: no further limit */
+    /* Most prompt tokens of a step in which somebody decodes: what a long prompt may delay the
+     * others' next token by. 0: no further limit. */
+    int32_t mixed_prefill_tokens;
+    int32_t long_prefill_tokens;       /* more tokens than this make a long prompt; 0: none is */
+    int32_t max_partial_prefills;      /* most prompts that are computed in part; 0: no limit */
+    int32_t max_long_partial_prefills; /* most of them that are long; 0: no limit */
+    bool whole_prompts; /* no chunks: a prompt starts when a step has room for all of it. Prompts
+                           that are scored are cut all the same, for want of rows */
+    bool by_priority;   /* sequence->priority first, then arrival */
 };
 
 /* Tokens start .. start+count-1 of a sequence; rows: logits of its last row_count tokens. */
@@ -43,10 +59,11 @@ struct plan {
 struct scheduler {
     struct scheduler_limits limits;
     struct kv_blocks *pool;    /* borrowed */
-    struct sequence **running; /* [max_num_seqs] in order of arrival */
+    struct sequence **running; /* [max_num_seqs] in order */
     int32_t running_count;
-    struct sequence *waiting_head, *waiting_tail; /* in order of arrival */
+    struct sequence *waiting_head, *waiting_tail; /* in order */
     int32_t waiting_count;
+    int32_t deferred_count; /* waiting ones that the latest plan passed over */
     uint64_t preemptions;
     uint64_t cache_queried, cache_hit; /* prompt tokens looked up, and found, at admissions */
 };
@@ -56,7 +73,13 @@ octet_status scheduler_init(struct scheduler *scheduler, const struct scheduler_
                             struct kv_blocks *pool, struct octet_error *err);
 void scheduler_free(struct scheduler *scheduler); /* sequences are the caller's */
 
-/* A new sequence joins the waiting list by its arrival number. */
+/* Whether a comes before b. */
+static inline bool sequence_before(const struct sequence *a, const struct sequence *b)
+{
+    return a->priority != b->priority ? a->priority < b->priority : a->arrival < b->arrival;
+}
+
+/* A new sequence joins the waiting list at its place in the order. */
 void scheduler_add(struct scheduler *scheduler, struct sequence *sequence);
 
 /* Leave, from whichever list: blocks are released, the state becomes SEQUENCE_FINISHED. */

@@ -17,6 +17,7 @@ enum sequence_state {
 
 struct sequence {
     enum sequence_state state;
+    int32_t priority; /* lower goes first; 0 for all under first come first served */
     uint64_t arrival; /* order of submission; unique */
     int32_t *tokens;  /* [capacity] prompt, then what was generated */
     int32_t capacity; /* most tokens it may reach */
@@ -34,7 +35,7 @@ struct sequence {
     uint64_t cache_parent; /* content number after `registered` blocks */
     int32_t registered;    /* blocks known to the prefix cache */
     int32_t cached;        /* prompt positions taken from the cache at the first admission */
-    int32_t counted;       /* prompt positions that were counted in the engine's totals */
+    int32_t reached;       /* positions that were computed or taken from the cache at some time */
     bool admitted_before;
     uint64_t preemptions;
     struct sequence *previous, *next; /* in the waiting list */

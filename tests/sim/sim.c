@@ -184,9 +184,10 @@ static bool check_pool(struct sim *sim)
     }
     for (int i = 0; i < sim->stolen_count; i++)
         uses[sim->stolen[i]]++;
-    int32_t free_count = 0, cached = 0;
+    int32_t free_count = 0, cached = 0, idle = 0;
     for (int32_t b = pool->free_head; b != KV_NO_BLOCK; b = pool->blocks[b].next) {
         CHECK(pool->blocks[b].references == 0);
+        idle += pool->blocks[b].content != 0;
         free_count++;
         CHECK(free_count <= pool->block_count);
     }
@@ -199,7 +200,7 @@ static bool check_pool(struct sim *sim)
         cached += block->content != 0;
     }
     CHECK(free_count == pool->block_count);
-    CHECK(cached == pool->cached_count);
+    CHECK(cached == pool->cached_count && idle == pool->idle_cached_count);
     return true;
 }
 
@@ -210,16 +211,15 @@ static bool check_lists(struct sim *sim)
     for (int32_t i = 0; i < scheduler->running_count; i++) {
         const struct sequence *sequence = scheduler->running[i];
         CHECK(sequence->state == SEQUENCE_RUNNING);
-        CHECK(i == 0 || scheduler->running[i - 1]->arrival < sequence->arrival);
+        CHECK(i == 0 || sequence_before(scheduler->running[i - 1], sequence));
         CHECK(sequence->computed < sequence->token_count);
         CHECK(sequence->block_count * sim->engine->pool.block_size >= sequence->computed);
     }
-    const struct sequence *last =
-        scheduler->running_count ? scheduler->running[scheduler->running_count - 1] : NULL;
+    const struct sequence *last = NULL;
     int32_t waiting = 0;
     for (const struct sequence *s = scheduler->waiting_head; s; s = s->next) {
         CHECK(s->state == SEQUENCE_WAITING && s->block_count == 0 && s->computed == 0);
-        CHECK(!last || last->arrival < s->arrival);
+        CHECK(!last || sequence_before(last, s));
         last = s;
         waiting++;
     }
@@ -241,14 +241,15 @@ static bool check_plan(struct sim *sim, const struct sequence *first)
         rows += entry->row_count;
         CHECK(entry->count > 0 && entry->row_count >= 0 && entry->row_count <= entry->count);
         CHECK(limits->prefill_chunk == 0 || entry->count <= limits->prefill_chunk);
-        CHECK(i == 0 || plan->entries[i - 1].sequence->arrival < entry->sequence->arrival);
         first_served |= entry->sequence == first;
     }
     CHECK(plan->entry_count <= limits->max_num_seqs);
     CHECK(tokens == plan->token_count && tokens <= limits->max_num_batched_tokens);
     CHECK(rows == plan->row_count && rows <= limits->max_logit_rows);
-    /* Nobody starves: the earliest goes on in every step, unless blocks are held elsewhere. */
-    CHECK(!first || first_served || sim->stolen_count > 0);
+    /* Nobody starves: the earliest goes on in every step, unless blocks are held elsewhere or it
+     * waits for what another one computes. */
+    CHECK(!first || first_served || sim->stolen_count > 0 ||
+          (first->state == SEQUENCE_WAITING && engine->scheduler.running_count > 0));
     return true;
 }
 
