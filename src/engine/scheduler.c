@@ -29,9 +29,8 @@ octet_status scheduler_init(struct scheduler *scheduler, const struct scheduler_
                          limits->max_logit_rows, limits->max_num_seqs);
     if (limits->whole_prompts && limits->max_num_batched_tokens < limits->max_model_len)
         return error_set(err, OCTET_USAGE,
-                         "max_num_batched_tokens (%d) is smaller than max_model_len (%d). This "
-                         "effectively limits the maximum sequence length to max_num_batched_tokens "
-                         "and makes the engine reject longer sequences. Please increase "
+                         "max_num_batched_tokens (%d) is smaller than max_model_len (%d). Without "
+                         "chunked prefill a prompt has to fit into one step. Please increase "
                          "max_num_batched_tokens or decrease max_model_len.",
                          limits->max_num_batched_tokens, limits->max_model_len);
     scheduler->limits = *limits;

@@ -159,6 +159,21 @@ static octet_status step_model(void *context, const struct step_batch *batch, fl
     return model_step(context, batch, logits, err);
 }
 
+static void set_schedule(const struct runtime *runtime, struct engine_options *out)
+{
+    const struct runtime_options *options = &runtime->options;
+    out->prefill_chunk = runtime->plan.prefill_chunk;
+    out->mixed_prefill_tokens = runtime->plan.mixed_prefill_tokens;
+    out->long_prefill_token_threshold = options->long_prefill_token_threshold;
+    out->max_num_partial_prefills = options->max_num_partial_prefills;
+    out->max_long_partial_prefills = options->max_long_partial_prefills;
+    out->whole_prompts = !runtime->plan.chunked_prefill;
+    out->priority_scheduling = options->priority_scheduling;
+    out->max_queued = options->max_queued;
+    out->max_queued_tokens = options->max_queued_tokens;
+    out->queue_timeout_ns = options->queue_timeout_ns;
+}
+
 static octet_status make_engine(struct runtime *runtime, struct octet_error *err)
 {
     const struct runtime_plan *plan = &runtime->plan;
@@ -177,7 +192,7 @@ static octet_status make_engine(struct runtime *runtime, struct octet_error *err
     options.max_num_seqs = plan->max_num_seqs;
     options.max_num_batched_tokens = plan->max_num_batched_tokens;
     options.max_model_len = plan->max_model_len;
-    options.max_queued = runtime->options.max_queued;
+    set_schedule(runtime, &options);
     if (runtime->options.max_logprobs)
         options.max_logprobs =
             runtime->options.max_logprobs < 0 ? executor.vocab_size : runtime->options.max_logprobs;

@@ -47,8 +47,18 @@ struct runtime_options {
     const char *override_generation_config; /* a JSON object over it */
     uint64_t seed;                          /* of requests without one */
     bool disable_prefix_cache;
-    int32_t max_queued;   /* requests submitted and unfinished; 0: no limit */
-    int32_t max_logprobs; /* 0: 20; -1: vocab_size */
+    bool disable_chunked_prefill; /* max_num_batched_tokens 0 is then at least max_model_len */
+    int32_t prefill_chunk;        /* most prompt tokens of one request in a step; 0: no limit */
+    int32_t mixed_prefill_tokens; /* most prompt tokens of a step in which somebody decodes; 0: 256;
+                                     < 0: no limit */
+    int32_t long_prefill_token_threshold; /* 0: off. These three as in vLLM, except that */
+    int32_t max_num_partial_prefills;     /* 0 is no limit */
+    int32_t max_long_partial_prefills;    /* likewise */
+    bool priority_scheduling;
+    int32_t max_queued;        /* requests submitted and unfinished; 0: no limit */
+    int64_t max_queued_tokens; /* prompt tokens submitted and never scheduled; 0: no limit */
+    uint64_t queue_timeout_ns; /* most time before a request is first scheduled; 0: no limit */
+    int32_t max_logprobs;      /* 0: 20; -1: vocab_size */
 };
 void runtime_options_init(struct runtime_options *options);
 
@@ -76,6 +86,8 @@ struct runtime_plan {
     int32_t config_model_len; /* what config.json (with overrides) allows */
     bool model_len_reduced;   /* max_model_len was automatic and is less than config_model_len */
     int32_t max_num_seqs, max_num_batched_tokens, max_logit_rows;
+    int32_t prefill_chunk, mixed_prefill_tokens; /* resolved; 0: no further limit */
+    bool chunked_prefill;
     int32_t ranks; /* the amounts above are those of each */
     int threads;
     enum activation_dtype dtype;

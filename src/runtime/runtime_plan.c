@@ -16,6 +16,9 @@
 #define DEFAULT_NUM_SEQS 16
 #define DEFAULT_BATCHED_TOKENS 2048
 #define DEFAULT_BLOCK_SIZE 32
+/* A chunk that long keeps every core busy, and a step with it lasts about a second at 250 tokens a
+ * second, which is as long as a stream should stand still. */
+#define DEFAULT_MIXED_PREFILL 256
 #define DEFAULT_FRACTION 0.9
 /* Logits of a step that scores prompts: as many rows as fit here. */
 #define LOGITS_BYTES ((uint64_t)32 << 20)
@@ -63,7 +66,13 @@ static octet_status check_counts(const struct runtime_options *options, struct o
                   {"max_num_seqs", options->max_num_seqs},
                   {"max_num_batched_tokens", options->max_num_batched_tokens},
                   {"block_size", options->block_size},
-                  {"max_logit_rows", options->max_logit_rows}};
+                  {"max_logit_rows", options->max_logit_rows},
+                  {"prefill_chunk", options->prefill_chunk},
+                  {"long_prefill_token_threshold", options->long_prefill_token_threshold},
+                  {"max_num_partial_prefills", options->max_num_partial_prefills},
+                  {"max_long_partial_prefills", options->max_long_partial_prefills},
+                  {"max_queued", options->max_queued},
+                  {"max_queued_tokens", options->max_queued_tokens}};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         if (counts[i].value < 0)
             return error_set(err, OCTET_USAGE, "%s is %" PRId64 "; it cannot be negative",
@@ -86,6 +95,55 @@ static int32_t default_rows(const struct runtime_plan *plan)
     return rows < (uint64_t)plan->max_num_seqs ? plan->max_num_seqs : (int32_t)rows;
 }
 
+static octet_status resolve_model_len(const struct planner *planner, struct octet_error *err)
+{
+    const struct runtime_options *options = planner->options;
+    struct runtime_plan *plan = planner->plan;
+    plan->config_model_len = plan->config.max_position_embeddings < INT32_MAX / 2
+                                 ? (int32_t)plan->config.max_position_embeddings
+                                 : INT32_MAX / 2;
+    plan->max_model_len = options->max_model_len ? options->max_model_len : plan->config_model_len;
+    if (plan->max_model_len > plan->config_model_len)
+        return error_set(err, OCTET_USAGE,
+                         "max_model_len is %d and config.json's max_position_embeddings is %d; "
+                         "ask for no more, or scale RoPE with --hf-overrides "
+                         "(\"rope_scaling\" and \"max_position_embeddings\")",
+                         plan->max_model_len, plan->config_model_len);
+    return OCTET_OK;
+}
+
+/* What a step may hold. */
+static octet_status resolve_step(const struct planner *planner, struct octet_error *err)
+{
+    const struct runtime_options *options = planner->options;
+    struct runtime_plan *plan = planner->plan;
+    int32_t automatic = DEFAULT_BATCHED_TOKENS;
+    if (automatic < plan->max_num_seqs)
+        automatic = plan->max_num_seqs;
+    plan->chunked_prefill = !options->disable_chunked_prefill;
+    if (!plan->chunked_prefill && automatic < plan->max_model_len)
+        automatic = plan->max_model_len;
+    plan->max_num_batched_tokens =
+        options->max_num_batched_tokens ? options->max_num_batched_tokens : automatic;
+    plan->prefill_chunk = options->prefill_chunk;
+    plan->mixed_prefill_tokens =
+        options->mixed_prefill_tokens ? options->mixed_prefill_tokens : DEFAULT_MIXED_PREFILL;
+    if (plan->mixed_prefill_tokens < 0)
+        plan->mixed_prefill_tokens = 0;
+    if (plan->max_num_batched_tokens < plan->max_num_seqs)
+        return error_set(err, OCTET_USAGE,
+                         "max_num_batched_tokens (%d) must be greater than or equal to "
+                         "max_num_seqs (%d)",
+                         plan->max_num_batched_tokens, plan->max_num_seqs);
+    if (!plan->chunked_prefill && plan->max_num_batched_tokens < plan->max_model_len)
+        return error_set(err, OCTET_USAGE,
+                         "max_num_batched_tokens (%d) is smaller than max_model_len (%d). Without "
+                         "chunked prefill a prompt has to fit into one step. Please increase "
+                         "max_num_batched_tokens or decrease max_model_len.",
+                         plan->max_num_batched_tokens, plan->max_model_len);
+    return OCTET_OK;
+}
+
 /* Counts that were left to us. */
 static octet_status resolve_counts(const struct planner *planner, struct octet_error *err)
 {
@@ -100,30 +158,13 @@ static octet_status resolve_counts(const struct planner *planner, struct octet_e
     plan->weight_dtype = options->weight_dtype;
     plan->block_size = options->block_size ? options->block_size : DEFAULT_BLOCK_SIZE;
     plan->max_num_seqs = options->max_num_seqs ? options->max_num_seqs : DEFAULT_NUM_SEQS;
-    plan->max_num_batched_tokens =
-        options->max_num_batched_tokens ? options->max_num_batched_tokens : DEFAULT_BATCHED_TOKENS;
-    if (!options->max_num_batched_tokens && plan->max_num_batched_tokens < plan->max_num_seqs)
-        plan->max_num_batched_tokens = plan->max_num_seqs;
-    if (plan->max_num_batched_tokens < plan->max_num_seqs)
-        return error_set(err, OCTET_USAGE,
-                         "max_num_batched_tokens (%d) must be greater than or equal to "
-                         "max_num_seqs (%d)",
-                         plan->max_num_batched_tokens, plan->max_num_seqs);
+    RETURN_IF_ERROR(resolve_model_len(planner, err));
+    RETURN_IF_ERROR(resolve_step(planner, err));
     plan->max_logit_rows = options->max_logit_rows ? options->max_logit_rows : default_rows(plan);
     if (plan->max_logit_rows > plan->max_num_batched_tokens)
         plan->max_logit_rows = plan->max_num_batched_tokens;
     if (plan->max_logit_rows < plan->max_num_seqs)
         plan->max_logit_rows = plan->max_num_seqs;
-    plan->config_model_len = plan->config.max_position_embeddings < INT32_MAX / 2
-                                 ? (int32_t)plan->config.max_position_embeddings
-                                 : INT32_MAX / 2;
-    plan->max_model_len = options->max_model_len ? options->max_model_len : plan->config_model_len;
-    if (plan->max_model_len > plan->config_model_len)
-        return error_set(err, OCTET_USAGE,
-                         "max_model_len is %d and config.json's max_position_embeddings is %d; "
-                         "ask for no more, or scale RoPE with --hf-overrides "
-                         "(\"rope_scaling\" and \"max_position_embeddings\")",
-                         plan->max_model_len, plan->config_model_len);
     return OCTET_OK;
 }
 

@@ -43,6 +43,39 @@ static void counts_left_to_us(void **state)
     buffer_free(&text);
 }
 
+static void a_step_holds_what_was_asked(void **state)
+{
+    (void)state;
+    struct runtime_options options;
+    struct runtime_plan plan;
+    struct octet_error err;
+    runtime_options_init(&options);
+    options.memory_limit_bytes = 4000 * MB;
+    assert_int_equal(plan_of(&options, &plan, NULL), OCTET_OK);
+    assert_true(plan.chunked_prefill);
+    assert_int_equal(plan.mixed_prefill_tokens, 256);
+    assert_int_equal(plan.prefill_chunk, 0);
+    options.mixed_prefill_tokens = -1;
+    options.prefill_chunk = 100;
+    options.max_num_seqs = 2100;
+    assert_int_equal(plan_of(&options, &plan, NULL), OCTET_OK);
+    assert_int_equal(plan.mixed_prefill_tokens, 0);
+    assert_int_equal(plan.prefill_chunk, 100);
+    assert_int_equal(plan.max_num_batched_tokens, 2100);
+    options.max_num_seqs = 4;
+    options.disable_chunked_prefill = true;
+    options.max_num_batched_tokens = 1024;
+    assert_int_equal(plan_of(&options, &plan, &err), OCTET_USAGE);
+    assert_contains(err.message,
+                    "max_num_batched_tokens (1024) is smaller than max_model_len (2048)");
+    options.max_model_len = 1000;
+    assert_int_equal(plan_of(&options, &plan, &err), OCTET_OK);
+    assert_false(plan.chunked_prefill);
+    options.max_queued_tokens = -1;
+    assert_int_equal(plan_of(&options, &plan, &err), OCTET_USAGE);
+    assert_contains(err.message, "max_queued_tokens is -1");
+}
+
 /* The smallest limit that holds weights, scratch and `tokens` positions. */
 static uint64_t limit_for(const struct runtime_options *options, int64_t tokens)
 {
@@ -252,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_left_to_us),
+        cmocka_unit_test(a_step_holds_what_was_asked),
         cmocka_unit_test(one_full_sequence_is_enough),
         cmocka_unit_test(what_never_fits_is_refused),
         cmocka_unit_test(the_pool_may_be_stated),
