@@ -293,7 +293,7 @@ static enum block_result key_byte(struct tool_parser *parser, char byte, struct 
 static bool value_text(struct tool_parser *parser, struct output_delta *delta)
 {
     struct coder_block *block = &parser->coder;
-    if (block->shown.size == 0)
+    if (block->shown.size == 0 || buffer_failed(&block->shown))
         return !buffer_failed(&block->shown);
     bool ok;
     if (streamed(block)) {

@@ -35,6 +35,13 @@ bool reasoning_parser_active(const struct reasoning_parser *parser)
     return parser->state == R_OPEN || parser->state == R_REASONING || parser->state == R_TOOL_TAG;
 }
 
+/* Hold a byte back. Clearing held forgets a failure, so it is kept in `out`, which is checked. */
+static void hold(struct reasoning_parser *parser, char byte, struct buffer *out)
+{
+    if (!buffer_append_char(&parser->held, byte))
+        out->failed = true;
+}
+
 /* Text of reasoning up to the tag that may end it; returns what was taken. */
 static size_t reasoning_text(struct reasoning_parser *parser, const char *text, size_t size,
                              struct buffer *reasoning)
@@ -46,7 +53,8 @@ static size_t reasoning_text(struct reasoning_parser *parser, const char *text, 
     if (found == 1) {
         parser->state = R_TOOL_TAG;
         parser->matched = 0;
-        buffer_append_str(&parser->held, tool_tag);
+        for (const char *at = tool_tag; *at; at++)
+            hold(parser, *at, reasoning);
     }
     return taken;
 }
@@ -71,7 +79,7 @@ static bool lead_byte(struct reasoning_parser *parser, char byte, struct buffer 
 {
     bool expected = byte == think_tag[parser->matched];
     if (expected || (parser->matched == 0 && json_space(byte))) {
-        buffer_append_char(&parser->held, byte);
+        hold(parser, byte, reasoning);
         parser->matched += expected;
         if (parser->matched + 1 < sizeof think_tag)
             return true;
@@ -101,7 +109,7 @@ static bool tool_tag_byte(struct reasoning_parser *parser, char byte, struct buf
         release_to_reasoning(parser, reasoning);
         return false;
     }
-    buffer_append_char(&parser->held, byte);
+    hold(parser, byte, reasoning);
     parser->matched += expected;
     if (!call && parser->matched + 1 < sizeof function_tag)
         return true;
@@ -130,7 +138,7 @@ bool reasoning_parser_push(struct reasoning_parser *parser, const char *text, si
             at += lead_byte(parser, text[at], reasoning, content);
         }
     }
-    return !buffer_failed(&parser->held) && !buffer_failed(reasoning) && !buffer_failed(content);
+    return !buffer_failed(reasoning) && !buffer_failed(content);
 }
 
 bool reasoning_parser_finish(struct reasoning_parser *parser, struct buffer *reasoning,
