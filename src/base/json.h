@@ -117,6 +117,9 @@ bool json_remove(struct json *object, const char *key);
 /* Serialise. indent 0: one line. Reals are the shortest text that reads back the same. */
 bool json_dump(const struct json *value, int indent, struct buffer *out);
 
+/* Append text as a JSON string, in quotes. Text is UTF-8 and may hold NUL bytes. */
+void json_append_string(struct buffer *out, const char *text, size_t size);
+
 /* The shortest decimal text of a finite double that strtod reads back exactly, always with a '.' or
  * an exponent ("1.0", "1e-07", "1e+22": Python's repr). out holds at least 32 bytes. */
 void json_format_real(double value, char out[32]);

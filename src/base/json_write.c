@@ -111,7 +111,7 @@ void json_format_real(double value, char out[32])
     }
 }
 
-static void write_string(const char *text, size_t size, struct buffer *out)
+void json_append_string(struct buffer *out, const char *text, size_t size)
 {
     buffer_append_char(out, '"');
     size_t start = 0;
@@ -190,7 +190,7 @@ static void write_object(const struct json *value, int indent, int depth, struct
     for (struct json_iter it = json_iter(value); json_next(&it);) {
         write_separator(first, indent, depth + 1, out);
         first = false;
-        write_string(it.key, it.key_length, out);
+        json_append_string(out, it.key, it.key_length);
         buffer_append_str(out, ": ");
         write_value(it.value, indent, depth + 1, out);
     }
@@ -227,7 +227,7 @@ static void write_value(const struct json *value, int indent, int depth, struct 
         break;
     case JSON_TYPE_STRING: {
         const char *text = json_string_n(value, &size);
-        write_string(text, size, out);
+        json_append_string(out, text, size);
         break;
     }
     case JSON_TYPE_ARRAY:
