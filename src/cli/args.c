@@ -1,170 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/args.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include "base/log.h"
 #include "base/parse.h"
-
-/* "max_model_len" and "max-model-len" are one name. */
-static bool same_name(const char *a, const char *b, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        char x = a[i] == '_' ? '-' : a[i];
-        char y = b[i] == '_' ? '-' : b[i];
-        if (x != y || x == '\0')
-            return false;
-    }
-    return b[length] == '\0';
-}
-
-/* Is `flag` (dashes included, `length` bytes) one of the space-separated aliases? */
-static bool is_alias(const char *aliases, const char *flag, size_t length)
-{
-    while (*aliases) {
-        size_t word = strcspn(aliases, " ");
-        if (word == length) {
-            size_t i = 0;
-            while (i < length && (flag[i] == '_' ? '-' : flag[i]) == aliases[i])
-                i++;
-            if (i == length)
-                return true;
-        }
-        aliases += word;
-        aliases += strspn(aliases, " ");
-    }
-    return false;
-}
-
-/* Find "--name", an alias, or "--no-name" for a flag (*negated). */
-static const struct option_spec *find_option(const char *flag, size_t length,
-                                             enum command_id command, bool *negated)
-{
-    *negated = false;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < OPT_COUNT; i++) {
-            const struct option_spec *option = &option_table[i];
-            if (!option_applies(option, command))
-                continue;
-            if (pass == 0 && ((length > 2 && flag[0] == '-' && flag[1] == '-' &&
-                               same_name(flag + 2, option->name, length - 2)) ||
-                              is_alias(option->aliases, flag, length)))
-                return option;
-            if (pass == 1 && option->kind == KIND_FLAG && length > 5 &&
-                (strncmp(flag, "--no-", 5) == 0 || strncmp(flag, "--no_", 5) == 0) &&
-                same_name(flag + 5, option->name, length - 5)) {
-                *negated = true;
-                return option;
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Levenshtein distance with a bound on the lengths; names are short. */
-static size_t edit_distance(const char *a, size_t a_length, const char *b)
-{
-    enum { MAX = 48 };
-    size_t b_length = strlen(b);
-    if (a_length >= MAX || b_length >= MAX)
-        return MAX;
-    size_t row[MAX];
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            char x = a[i - 1] == '_' ? '-' : a[i - 1];
-            size_t best = diagonal + (x != b[j - 1]);
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[b_length];
-}
-
-static const char *nearest_option(const char *name, size_t length, enum command_id command)
-{
-    const char *nearest = NULL;
-    size_t best = length / 2 + 1;
-    for (int i = 0; i < OPT_COUNT; i++) {
-        if (!option_applies(&option_table[i], command))
-            continue;
-        size_t distance = edit_distance(name, length, option_table[i].name);
-        if (distance < best) {
-            best = distance;
-            nearest = option_table[i].name;
-        }
-    }
-    return nearest;
-}
-
-const struct command_spec *command_find(const char *name)
-{
-    for (int i = 0; i < CMD_COUNT; i++) {
-        if (same_name(name, command_table[i].name, strlen(name)))
-            return &command_table[i];
-    }
-    return NULL;
-}
-
-const char *command_nearest(const char *name)
-{
-    const char *nearest = NULL;
-    size_t best = strlen(name) / 2 + 1;
-    for (int i = 0; i < CMD_COUNT; i++) {
-        size_t distance = edit_distance(name, strlen(name), command_table[i].name);
-        if (distance < best) {
-            best = distance;
-            nearest = command_table[i].name;
-        }
-    }
-    return nearest;
-}
-
-static bool is_choice(const char *choices, const char *text)
-{
-    size_t length = strlen(text);
-    while (*choices) {
-        size_t word = strcspn(choices, "|");
-        if (word == length && memcmp(choices, text, length) == 0)
-            return true;
-        choices += word + (choices[word] == '|');
-    }
-    return false;
-}
-
-/* Which other command knows an option, for the hint; NULL when none does. */
-static const char *command_with_option(const char *flag, size_t length)
-{
-    for (int c = 0; c < CMD_COUNT; c++) {
-        bool negated;
-        if (find_option(flag, length, (enum command_id)c, &negated))
-            return command_table[c].name;
-    }
-    return NULL;
-}
-
-static octet_status unknown_option(const struct command_spec *command, const char *flag,
-                                   size_t length, struct octet_error *err)
-{
-    const char *other = command_with_option(flag, length);
-    if (other)
-        return error_set(err, OCTET_USAGE,
-                         "%.*s is not an option of 'octet %s' (it is one of 'octet %s'); see "
-                         "'octet %s --help'",
-                         (int)length, flag, command->name, other, command->name);
-    size_t dashes = strspn(flag, "-");
-    const char *nearest = nearest_option(flag + dashes, length - dashes, command->id);
-    if (nearest)
-        return error_set(err, OCTET_USAGE, "unknown option %.*s; did you mean --%s?", (int)length,
-                         flag, nearest);
-    return error_set(err, OCTET_USAGE, "unknown option %.*s; see 'octet %s --help'", (int)length,
-                     flag, command->name);
-}
 
 static octet_status out_of_range(const struct option_spec *option, const char *text,
                                  struct octet_error *err)
@@ -174,11 +16,46 @@ static octet_status out_of_range(const struct option_spec *option, const char *t
                      option->min, option->max);
 }
 
+static octet_status append_to_list(const struct option_spec *option, const char *text,
+                                   struct args *out, struct octet_error *err)
+{
+    if (!*text)
+        return error_set(err, OCTET_USAGE, "--%s: the text is empty", option->name);
+    if (out->list_count == ARGS_LIST_MAX)
+        return error_set(err, OCTET_USAGE, "--%s: more than %d values of lists", option->name,
+                         ARGS_LIST_MAX);
+    /* Values of one option stay together. */
+    int at = out->list_count, id = option_id_of(option);
+    while (at > 0 && out->list_option[at - 1] > id)
+        at--;
+    for (int i = out->list_count; i > at; i--) {
+        out->list[i] = out->list[i - 1];
+        out->list_option[i] = out->list_option[i - 1];
+    }
+    out->list[at] = text;
+    out->list_option[at] = id;
+    out->list_count++;
+    return OCTET_OK;
+}
+
+/* A refused option is an error unless its value asks for nothing. */
+static octet_status refuse(const struct option_spec *option, const char *text, bool flag,
+                           struct octet_error *err)
+{
+    if (option->class != OPTION_REFUSE || (option->kind == KIND_FLAG && !flag) ||
+        (option->harmless && text && option_is_choice(option->harmless, text)))
+        return OCTET_OK;
+    if (option->kind == KIND_STRING && text && strlen(text) < 64)
+        return error_set(err, OCTET_USAGE, "--%s %s: %s", option->name, text, option->reason);
+    return error_set(err, OCTET_USAGE, "--%s: %s", option->name, option->reason);
+}
+
 static octet_status store_value(const struct option_spec *option, const char *text,
                                 struct args *out, struct octet_error *err)
 {
-    out->values[option->id].given = true;
-    out->values[option->id].text = text;
+    int id = option_id_of(option);
+    out->values[id].given = true;
+    out->values[id].text = text;
     int64_t integer = 0;
     double number = 0;
     uint64_t size;
@@ -187,17 +64,16 @@ static octet_status store_value(const struct option_spec *option, const char *te
     case KIND_STRING:
         return OCTET_OK;
     case KIND_LIST:
-        if (!*text)
-            return error_set(err, OCTET_USAGE, "--%s: the text is empty", option->name);
-        if (out->list_count == ARGS_LIST_MAX)
-            return error_set(err, OCTET_USAGE, "--%s: given more than %d times", option->name,
-                             ARGS_LIST_MAX);
-        out->list[out->list_count++] = text;
-        return OCTET_OK;
+    case KIND_MANY:
+        return append_to_list(option, text, out, err);
     case KIND_CHOICE:
-        if (!is_choice(option->choices, text))
-            return error_set(err, OCTET_USAGE, "--%s: got '%s', expected one of %s", option->name,
-                             text, option->choices);
+        if (!option_is_choice(option->choices, text))
+            return error_set(err, OCTET_USAGE, "--%s: got '%s', expected one of %s%s%s",
+                             option->name, text, option->choices, option->reason ? ": " : "",
+                             option->reason ? option->reason : "");
+        return OCTET_OK;
+    case KIND_JSON:
+        args_drop_pieces(option, out);
         return OCTET_OK;
     case KIND_INT:
         if (!parse_int64(text, &integer))
@@ -220,40 +96,111 @@ static octet_status store_value(const struct option_spec *option, const char *te
     }
     if (number < option->min || number > option->max)
         return out_of_range(option, text, err);
-    out->values[option->id].integer = integer;
-    out->values[option->id].number = number;
+    out->values[id].integer = integer;
+    out->values[id].number = number;
     return OCTET_OK;
 }
 
-/* One argument that begins with '-'; *index moves past a value. */
-static octet_status parse_option(int argc, char **argv, int *index, struct args *out,
+/* One spelling of an option on the command line. */
+struct spelling {
+    const struct option_spec *option;
+    bool negated;
+    const char *value; /* after '=', or stuck to "-O"; NULL */
+    const char *path;  /* "--name.path": the keys; NULL */
+    size_t length, path_length;
+};
+
+static octet_status find_spelling(const char *flag, const struct command_spec *command,
+                                  struct spelling *out, struct octet_error *err)
+{
+    const char *equals = strchr(flag, '=');
+    *out = (struct spelling){.length = equals ? (size_t)(equals - flag) : strlen(flag),
+                             .value = equals ? equals + 1 : NULL};
+    /* vLLM's -O3. */
+    if (flag[1] == 'O' && flag[2] >= '0' && flag[2] <= '9') {
+        out->length = 2;
+        out->value = flag + 2;
+    }
+    out->option = option_find(flag, out->length, command->id, &out->negated);
+    if (out->option)
+        return OCTET_OK;
+    const char *dot = memchr(flag, '.', out->length);
+    const struct option_spec *object =
+        dot ? option_find(flag, (size_t)(dot - flag), command->id, &out->negated) : NULL;
+    if (!object || object->kind != KIND_JSON || out->negated)
+        return option_unknown(command, flag, out->length, err);
+    out->option = object;
+    out->path = dot + 1;
+    out->path_length = out->length - (size_t)(dot + 1 - flag);
+    return OCTET_OK;
+}
+
+static bool flag_value(const char *text, bool *value)
+{
+    static const char *const words[] = {"true", "1", "yes", "on", "false", "0", "no", "off"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcasecmp(text, words[i]) == 0) {
+            *value = i < 4;
+            return true;
+        }
+    }
+    return false;
+}
+
+static octet_status store_flag(const struct spelling *spelling, struct args *out,
+                               struct octet_error *err)
+{
+    const struct option_spec *option = spelling->option;
+    bool value = true;
+    int id = option_id_of(option);
+    if (id == OPT_HELP)
+        out->help_topic = spelling->value;
+    else if (spelling->value && !flag_value(spelling->value, &value))
+        return error_set(err, OCTET_USAGE, "--%s: got '%s', expected true or false", option->name,
+                         spelling->value);
+    out->values[id].given = true;
+    out->values[id].flag = spelling->negated ? !value : value;
+    return refuse(option, NULL, out->values[id].flag, err);
+}
+
+static bool looks_like_option(const char *text)
+{
+    /* "-" alone and negative numbers are not options. */
+    return text[0] == '-' && text[1] != '\0' && !(text[1] >= '0' && text[1] <= '9');
+}
+
+/* One argument that begins with '-'; *index moves past its values. *extra: the place in argv of the
+ * last of several values, which may have been meant as the positional argument. */
+static octet_status parse_option(int argc, char **argv, int *index, int *extra, struct args *out,
                                  struct octet_error *err)
 {
-    const char *flag = argv[*index];
-    const char *equals = strncmp(flag, "--", 2) == 0 ? strchr(flag, '=') : NULL;
-    size_t length = equals ? (size_t)(equals - flag) : strlen(flag);
-    bool negated;
-    const struct option_spec *option = find_option(flag, length, out->command->id, &negated);
-    if (!option)
-        return unknown_option(out->command, flag, length, err);
-    if (option->kind == KIND_FLAG) {
-        bool value = true;
-        if (equals) {
-            value = strcmp(equals + 1, "true") == 0 || strcmp(equals + 1, "1") == 0;
-            if (!value && strcmp(equals + 1, "false") != 0 && strcmp(equals + 1, "0") != 0)
-                return error_set(err, OCTET_USAGE, "--%s: got '%s', expected true or false",
-                                 option->name, equals + 1);
-        }
-        out->values[option->id].given = true;
-        out->values[option->id].flag = negated ? !value : value;
-        return OCTET_OK;
+    struct spelling spelling;
+    RETURN_IF_ERROR(find_spelling(argv[*index], out->command, &spelling, err));
+    const struct option_spec *option = spelling.option;
+    if (option->kind == KIND_FLAG)
+        return store_flag(&spelling, out, err);
+    const char *text = spelling.value;
+    if (!text) {
+        if (*index + 1 >= argc)
+            return error_set(err, OCTET_USAGE, "--%s needs a value (%s)", option->name,
+                             option->value);
+        *index += 1;
+        text = argv[*index];
     }
-    if (equals)
-        return store_value(option, equals + 1, out, err);
-    if (*index + 1 >= argc)
-        return error_set(err, OCTET_USAGE, "--%s needs a value (%s)", option->name, option->value);
-    *index += 1;
-    return store_value(option, argv[*index], out, err);
+    if (spelling.path) {
+        RETURN_IF_ERROR(refuse(option, text, true, err));
+        return args_set_piece(option, spelling.path, spelling.path_length, text, out, err);
+    }
+    RETURN_IF_ERROR(refuse(option, text, true, err));
+    RETURN_IF_ERROR(store_value(option, text, out, err));
+    if (option->kind != KIND_MANY || spelling.value)
+        return OCTET_OK;
+    while (*index + 1 < argc && !looks_like_option(argv[*index + 1]) && *argv[*index + 1]) {
+        *index += 1;
+        *extra = *index;
+        RETURN_IF_ERROR(store_value(option, argv[*index], out, err));
+    }
+    return OCTET_OK;
 }
 
 static octet_status store_positional(const char *text, struct args *out, struct octet_error *err)
@@ -261,11 +208,70 @@ static octet_status store_positional(const char *text, struct args *out, struct 
     const struct command_spec *command = out->command;
     enum option_id first = command->positional_option;
     if (first != OPT_COUNT && !out->values[first].given)
-        return store_value(&option_table[first], text, out, err);
+        return store_value(option_at((int)first), text, out, err);
     if (out->positional_count + (first != OPT_COUNT) >= command->positional_max)
         return error_set(err, OCTET_USAGE, "unexpected argument '%s'; usage: octet %s %s", text,
                          command->name, command->synopsis);
     out->positionals[out->positional_count++] = text;
+    return OCTET_OK;
+}
+
+/* "--api-key KEY DIR": the list took the positional argument, as it does in vLLM; give it back. */
+static octet_status take_back(const char *text, struct args *out, struct octet_error *err)
+{
+    for (int i = out->list_count; i-- > 0;) {
+        if (out->list[i] != text)
+            continue;
+        out->list_count--;
+        for (int k = i; k < out->list_count; k++) {
+            out->list[k] = out->list[k + 1];
+            out->list_option[k] = out->list_option[k + 1];
+        }
+        return store_positional(text, out, err);
+    }
+    return OCTET_OK;
+}
+
+static octet_status apply_entry(const struct config_entry *entry, const bool *given,
+                                struct args *out, struct octet_error *err)
+{
+    char flag[128];
+    int length = snprintf(flag, sizeof flag, "--%s", entry->name);
+    if (length < 0 || (size_t)length >= sizeof flag)
+        return error_set(err, OCTET_USAGE, "'%.64s...' is no option", entry->name);
+    struct spelling spelling;
+    RETURN_IF_ERROR(find_spelling(flag, out->command, &spelling, err));
+    const struct option_spec *option = spelling.option;
+    int id = option_id_of(option);
+    if (spelling.value || spelling.path || id == OPT_CONFIG || id == OPT_HELP)
+        return error_set(err, OCTET_USAGE, "'%s' is no option for a configuration file",
+                         entry->name);
+    if (given[id])
+        return OCTET_OK;
+    spelling.value = entry->value;
+    if (option->kind == KIND_FLAG)
+        return store_flag(&spelling, out, err);
+    if (entry->element && option->kind != KIND_LIST && option->kind != KIND_MANY)
+        return error_set(err, OCTET_USAGE, "--%s takes one value, found a list", option->name);
+    RETURN_IF_ERROR(refuse(option, entry->value, true, err));
+    return store_value(option, entry->value, out, err);
+}
+
+static octet_status apply_config(struct args *out, struct octet_error *err)
+{
+    const char *path = args_text(out, OPT_CONFIG, NULL);
+    if (!path)
+        return OCTET_OK;
+    RETURN_IF_ERROR(config_file_read(path, &out->config, err));
+    bool given[OPT_COUNT];
+    for (int i = 0; i < OPT_COUNT; i++)
+        given[i] = out->values[i].given;
+    for (size_t i = 0; i < out->config.count; i++) {
+        const struct config_entry *entry = &out->config.entries[i];
+        octet_status status = apply_entry(entry, given, out, err);
+        if (status != OCTET_OK)
+            return error_prefix(err, status, "%s:%u", path, entry->line);
+    }
     return OCTET_OK;
 }
 
@@ -274,22 +280,58 @@ octet_status args_parse(const struct command_spec *command, int argc, char **arg
 {
     *out = (struct args){.command = command};
     bool options_ended = false;
+    int extra = 0;
     for (int i = 2; i < argc; i++) {
         const char *text = argv[i];
         if (!options_ended && strcmp(text, "--") == 0) {
             options_ended = true;
             continue;
         }
-        /* "-" alone and negative numbers are not options. */
-        bool option = !options_ended && text[0] == '-' && text[1] != '\0' &&
-                      !(text[1] >= '0' && text[1] <= '9');
-        RETURN_IF_ERROR(option ? parse_option(argc, argv, &i, out, err)
+        bool option = !options_ended && looks_like_option(text);
+        RETURN_IF_ERROR(option ? parse_option(argc, argv, &i, &extra, out, err)
                                : store_positional(text, out, err));
-        if (out->values[OPT_HELP].given)
+        if (out->values[OPT_HELP].given || out->values[OPT_VERSION].given)
             return OCTET_OK;
     }
+    RETURN_IF_ERROR(apply_config(out, err));
+    enum option_id first = command->positional_option;
+    if (extra && first != OPT_COUNT && !out->values[first].given)
+        RETURN_IF_ERROR(take_back(argv[extra], out, err));
     if (out->positional_count < command->positional_min)
         return error_set(err, OCTET_USAGE, "an argument is missing; usage: octet %s %s",
                          command->name, command->synopsis);
     return OCTET_OK;
+}
+
+void args_free(struct args *args)
+{
+    for (int i = 0; i < args->piece_count; i++) {
+        json_free(args->pieces[i].value);
+        free(args->pieces[i].text);
+    }
+    args->piece_count = 0;
+    config_file_free(&args->config);
+}
+
+void args_note_accepted(const struct args *args)
+{
+    for (int i = 0; i < OPT_COUNT; i++) {
+        const struct option_spec *option = option_at(i);
+        if (args->values[i].given && option->class == OPTION_ACCEPT)
+            log_info("--%s has no effect here: %s", option->name, option->reason);
+    }
+}
+
+const char *const *args_list(const struct args *args, enum option_id id, size_t *count)
+{
+    const char *const *first = args->list;
+    *count = 0;
+    for (int i = 0; i < args->list_count; i++) {
+        if (args->list_option[i] != (int)id)
+            continue;
+        if (*count == 0)
+            first = &args->list[i];
+        *count += 1;
+    }
+    return first;
 }

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/common.h"
 #include "cli/line.h"
+#include "cli/remote_command.h"
 #include "cli/terminal.h"
 
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
@@ -147,8 +148,7 @@ static octet_status answer_turn(struct chat *chat, struct octet_error *err)
         request.prompt_size = prompt.size;
         request.add_special_tokens = false;
         cli_sampling(chat->args, &request.sampling);
-        request.stop = chat->args->list;
-        request.stop_count = (size_t)chat->args->list_count;
+        request.stop = args_list(chat->args, OPT_STOP, &request.stop_count);
         status = runtime_generate(chat->runtime, &request, 1, on_event, chat, &chat->summary, err);
         if (status == OCTET_CANCELLED)
             status = OCTET_OK;
@@ -266,6 +266,8 @@ static octet_status converse(struct chat *chat, struct octet_error *err)
 
 octet_status command_chat(const struct args *args, struct octet_error *err)
 {
+    if (args_given(args, OPT_URL) || !args_given(args, OPT_MODEL))
+        return remote_run(args, true, err);
     struct chat chat = {.args = args, .colour = terminal_colour(stdout)};
     RETURN_IF_ERROR(cli_open_runtime(args, &chat.runtime, err));
     octet_status status = OCTET_OK;

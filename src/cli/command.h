@@ -15,6 +15,8 @@ octet_status command_verify(const struct args *args, struct octet_error *err);
 octet_status command_tokenize(const struct args *args, struct octet_error *err);
 octet_status command_detokenize(const struct args *args, struct octet_error *err);
 octet_status command_render(const struct args *args, struct octet_error *err);
+octet_status command_serve(const struct args *args, struct octet_error *err);
+octet_status command_complete(const struct args *args, struct octet_error *err);
 octet_status command_logits(const struct args *args, struct octet_error *err);
 octet_status command_bench(const struct args *args, struct octet_error *err);
 octet_status command_collect_env(const struct args *args, struct octet_error *err);

@@ -18,7 +18,8 @@ octet_status cli_model_path(const struct args *args, const char **out, struct oc
     if (!*out)
         return error_set(err, OCTET_USAGE, "no checkpoint directory given; usage: octet %s %s",
                          args->command->name, args->command->synopsis);
-    if (!file_exists(*out))
+    /* serve also takes ids of models in a cache: model_find(). */
+    if (args->command->id != CMD_SERVE && !file_exists(*out))
         return error_set(err, OCTET_INPUT,
                          "%s: no such directory; octet takes the directory that holds config.json "
                          "and *.safetensors",
@@ -37,23 +38,17 @@ static octet_status refuse(const struct args *args, struct octet_error *err)
 {
     int64_t ranks = args_integer(args, OPT_TENSOR_PARALLEL_SIZE, 1);
     if (ranks > 1)
-        return error_set(err, OCTET_UNSUPPORTED,
+        return error_set(err, OCTET_USAGE,
                          "--tensor-parallel-size %lld: octet runs on one rank so far; leave the "
                          "flag out or give 1 (octet inspect plans the memory of more)",
                          (long long)ranks);
     const char *quantization = args_text(args, OPT_QUANTIZATION, NULL);
     if (quantization && strcmp(quantization, "fp8") != 0)
         return error_set(
-            err, OCTET_UNSUPPORTED,
+            err, OCTET_USAGE,
             "--quantization %s: octet reads FP8 and unquantised checkpoints; leave the "
             "flag out and the checkpoint says what it is",
             quantization);
-    if (args_given(args, OPT_ENFORCE_EAGER))
-        log_info("--enforce-eager has no effect here: a CPU captures no graphs");
-    if (args_given(args, OPT_TRUST_REMOTE_CODE))
-        log_info("--trust-remote-code has no effect here: octet runs no Python");
-    if (!args_flag(args, OPT_ENABLE_CHUNKED_PREFILL, true))
-        log_info("--no-enable-chunked-prefill has no effect here: prefill is always chunked");
     return OCTET_OK;
 }
 
@@ -61,6 +56,8 @@ octet_status cli_runtime_options(const struct args *args, struct runtime_options
                                  struct octet_error *err)
 {
     runtime_options_init(out);
+    if (args->command->id != CMD_SERVE) /* it has lines to say before */
+        args_note_accepted(args);
     RETURN_IF_ERROR(cli_model_path(args, &out->model_path, err));
     if (args->command->id != CMD_INSPECT)
         RETURN_IF_ERROR(refuse(args, err));
@@ -84,6 +81,8 @@ octet_status cli_runtime_options(const struct args *args, struct runtime_options
     out->hf_overrides = args_text(args, OPT_HF_OVERRIDES, NULL);
     out->generation_config = args_text(args, OPT_GENERATION_CONFIG, NULL);
     out->cpu_mask = args_text(args, OPT_CPU_MASK, getenv("OCTET_CPU_MASK"));
+    out->disable_prefix_cache = !args_flag(args, OPT_ENABLE_PREFIX_CACHING, true);
+    out->disable_chunked_prefill = !args_flag(args, OPT_ENABLE_CHUNKED_PREFILL, true);
     out->seed = (uint64_t)args_integer(args, OPT_SEED, 0);
     return OCTET_OK;
 }

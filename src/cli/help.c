@@ -2,8 +2,10 @@
 #include "cli/help.h"
 
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "cli/args_find.h"
 #include "cli/terminal.h"
 #include "octet/octet.h"
 
@@ -73,13 +75,31 @@ void help_print_overview(FILE *out)
                  "  130 interrupted\n");
 }
 
-static void print_option(FILE *out, const struct option_spec *option)
+/* "-tp, --tp": those aliases that lead here in this command. */
+static void list_aliases(const struct option_spec *option, enum command_id command, char *out,
+                         size_t size)
 {
-    char left[128];
-    int used = snprintf(left, sizeof left, "  --%s%s%s", option->name, option->value ? " " : "",
-                        option->value ? option->value : "");
-    if (*option->aliases && used > 0 && (size_t)used < sizeof left)
-        used += snprintf(left + used, sizeof left - (size_t)used, ", %s", option->aliases);
+    size_t used = 0;
+    out[0] = '\0';
+    for (const char *alias = option->aliases; *alias;) {
+        size_t length = strcspn(alias, " ");
+        if (option_owns_alias(option, alias, length, command)) {
+            int more = snprintf(out + used, size - used, ", %.*s", (int)length, alias);
+            if (more < 0 || (size_t)more >= size - used)
+                break;
+            used += (size_t)more;
+        }
+        alias += length;
+        alias += strspn(alias, " ");
+    }
+}
+
+static void print_option(FILE *out, const struct option_spec *option, enum command_id command)
+{
+    char left[256], aliases[128];
+    list_aliases(option, command, aliases, sizeof aliases);
+    int used = snprintf(left, sizeof left, "  --%s%s%s%s", option->name, option->value ? " " : "",
+                        option->value ? option->value : "", aliases);
     fputs(left, out);
     int column = used;
     if (column >= OPTION_COLUMN) {
@@ -87,15 +107,36 @@ static void print_option(FILE *out, const struct option_spec *option)
         column = 0;
     }
     fprintf(out, "%*s", OPTION_COLUMN - column, "");
-    char text[512];
-    if (option->preset)
-        snprintf(text, sizeof text, "%s [default: %s]", option->help, option->preset);
-    else
-        snprintf(text, sizeof text, "%s", option->help);
+    char text[768];
+    snprintf(text, sizeof text, "%s%s%s%s", option->help, option->preset ? " [default: " : "",
+             option->preset ? option->preset : "", option->preset ? "]" : "");
     print_wrapped(out, text, OPTION_COLUMN, OPTION_COLUMN);
 }
 
-void help_print_command(FILE *out, const struct command_spec *command)
+/* The options of a group; returns how many there are. */
+static int print_group(FILE *out, const struct command_spec *command, enum option_group group)
+{
+    int count = 0;
+    for (int i = 0; i < OPT_COUNT; i++) {
+        const struct option_spec *option = option_at(i);
+        if (option->group != group || !option_applies(option, command->id))
+            continue;
+        if (count++ == 0)
+            heading(out, option_group_title(group));
+        print_option(out, option, command->id);
+    }
+    return count;
+}
+
+static int count_foreign(const struct command_spec *command)
+{
+    int count = 0;
+    for (int i = OPT_FOREIGN_FIRST; i < OPT_COUNT; i++)
+        count += option_applies(option_at(i), command->id);
+    return count;
+}
+
+static void print_command(FILE *out, const struct command_spec *command, bool all)
 {
     fprintf(out, "Usage: octet %s %s\n\n", command->name, command->synopsis);
     print_wrapped(out, command->summary, 0, 0);
@@ -104,17 +145,15 @@ void help_print_command(FILE *out, const struct command_spec *command)
         print_wrapped(out, command->details, 0, 0);
     }
     for (int group = 0; group < GROUP_COUNT; group++) {
-        bool first = true;
-        for (int i = 0; i < OPT_COUNT; i++) {
-            const struct option_spec *option = &option_table[i];
-            if ((int)option->group != group || !option_applies(option, command->id))
-                continue;
-            if (first)
-                heading(out, option_group_title(option->group));
-            first = false;
-            print_option(out, option);
-        }
+        if (all || (group != GROUP_ACCEPTED && group != GROUP_REFUSED))
+            print_group(out, command, (enum option_group)group);
     }
+    int foreign = count_foreign(command);
+    if (!all && foreign)
+        fprintf(out,
+                "\n%d more flags of vLLM are accepted without effect or refused with a reason: "
+                "octet %s --help=all\n",
+                foreign, command->name);
     heading(out, "Examples");
     const char *line = command->examples;
     while (*line) {
@@ -124,176 +163,99 @@ void help_print_command(FILE *out, const struct command_spec *command)
     }
 }
 
-/* roff: '-' and '\' need a backslash, a line must not begin with '.' or '\''. */
-static void print_roff(FILE *out, const char *text)
+void help_print_command(FILE *out, const struct command_spec *command)
 {
-    bool line_start = true;
-    for (; *text; text++) {
-        if (line_start && (*text == '.' || *text == '\''))
-            fputs("\\&", out);
-        if (*text == '\\')
-            fputs("\\e", out);
-        else if (*text == '-')
-            fputs("\\-", out);
-        else
-            fputc(*text, out);
-        line_start = *text == '\n';
-    }
+    print_command(out, command, false);
 }
 
-static void print_roff_option(FILE *out, const struct option_spec *option)
+static void print_aliases(FILE *out, const struct command_spec *command)
 {
-    fputs(".TP\n\\fB\\-\\-", out);
-    print_roff(out, option->name);
-    fputs("\\fR", out);
-    if (option->value) {
-        fputs(" \\fI", out);
-        print_roff(out, option->value);
-        fputs("\\fR", out);
-    }
-    if (*option->aliases) {
-        fputs(", \\fB", out);
-        print_roff(out, option->aliases);
-        fputs("\\fR", out);
-    }
-    fputc('\n', out);
-    print_roff(out, option->help);
-    if (option->preset) {
-        fputs(" Default: ", out);
-        print_roff(out, option->preset);
-        fputc('.', out);
-    }
-    fputc('\n', out);
-}
-
-static void print_roff_command(FILE *out, const struct command_spec *command)
-{
-    fputs(".SS octet ", out);
-    print_roff(out, command->name);
-    fputc(' ', out);
-    print_roff(out, command->synopsis);
-    fputc('\n', out);
-    print_roff(out, command->summary);
-    fputs(".\n", out);
-    if (command->details) {
-        print_roff(out, command->details);
-        fputc('\n', out);
-    }
+    fprintf(out, "Other spellings in 'octet %s'; underscores stand for dashes everywhere:\n",
+            command->name);
     for (int i = 0; i < OPT_COUNT; i++) {
-        if (option_applies(&option_table[i], command->id) && i != OPT_HELP)
-            print_roff_option(out, &option_table[i]);
-    }
-    fputs(".PP\nExample:\n.PP\n.nf\n.RS\n", out);
-    print_roff(out, command->examples);
-    fputs(".RE\n.fi\n", out);
-}
-
-void help_print_man(FILE *out)
-{
-    fprintf(out, ".TH OCTET 1 \"\" \"octet %s\" \"User Commands\"\n", octet_version());
-    fputs(".SH NAME\noctet \\- inference of FP8 checkpoints on processors that have no FP8 "
-          "arithmetic\n.SH SYNOPSIS\n.B octet\n.I COMMAND\n[\\fIarguments\\fR]\n.SH COMMANDS\n",
-          out);
-    for (int i = 0; i < CMD_COUNT; i++)
-        print_roff_command(out, &command_table[i]);
-    fputs(".SH EXIT STATUS\n.TP\n0\nDone.\n.TP\n1\nBad input, or the work failed.\n.TP\n2\nBad "
-          "usage.\n.TP\n3\nVerification found a difference.\n.TP\n130\nInterrupted.\n"
-          ".SH ENVIRONMENT\n.TP\nOCTET_CPU_MASK\nAs \\-\\-cpu\\-mask.\n.TP\nNO_COLOR\nNo colour, "
-          "also on a terminal.\n.TP\nVLLM_LOGGING_LEVEL\nDEBUG, INFO, WARNING or ERROR.\n",
-          out);
-}
-
-static void print_flags(FILE *out, enum command_id command, const char *separator)
-{
-    for (int i = 0; i < OPT_COUNT; i++) {
-        const struct option_spec *option = &option_table[i];
-        if (!option_applies(option, command))
+        const struct option_spec *option = option_at(i);
+        char aliases[128];
+        if (!option_applies(option, command->id))
             continue;
-        fprintf(out, "--%s%s", option->name, separator);
-        if (option->kind == KIND_FLAG && i != OPT_HELP)
-            fprintf(out, "--no-%s%s", option->name, separator);
+        list_aliases(option, command->id, aliases, sizeof aliases);
+        if (*aliases)
+            fprintf(out, "  --%-30s %s\n", option->name, aliases + 2);
     }
 }
 
-static void print_choices(FILE *out, const char *choices)
+/* vLLM's names of groups. */
+static int group_of(const char *topic)
 {
-    for (; *choices; choices++)
-        fputc(*choices == '|' ? ' ' : *choices, out);
+    static const struct {
+        const char *name;
+        enum option_group group;
+    } names[] = {
+        {"Frontend", GROUP_SERVER},
+        {"ModelConfig", GROUP_INPUT},
+        {"LoadConfig", GROUP_ENGINE},
+        {"ParallelConfig", GROUP_ENGINE},
+        {"CacheConfig", GROUP_ENGINE},
+        {"SchedulerConfig", GROUP_ENGINE},
+        {"DeviceConfig", GROUP_ENGINE},
+        {"CompilationConfig", GROUP_ACCEPTED},
+        {"MultiModalConfig", GROUP_ACCEPTED},
+        {"ObservabilityConfig", GROUP_ACCEPTED},
+        {"LoRAConfig", GROUP_REFUSED},
+        {"SpeculativeConfig", GROUP_REFUSED},
+        {"StructuredOutputsConfig", GROUP_PROTOCOL},
+        {"Accepted", GROUP_ACCEPTED},
+        {"Refused", GROUP_REFUSED},
+    };
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        if (strcasecmp(topic, option_group_title((enum option_group)group)) == 0)
+            return group;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(topic, names[i].name) == 0)
+            return (int)names[i].group;
+    }
+    return -1;
 }
 
-void help_print_bash(FILE *out)
+/* The flag of this name, or all whose names contain it. */
+static int print_matching(FILE *out, const struct command_spec *command, const char *topic)
 {
-    fputs("# bash completion for octet\n_octet()\n{\n"
-          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} "
-          "cmd=${COMP_WORDS[1]} flags=\n    COMPREPLY=()\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W \"",
-          out);
-    for (int i = 0; i < CMD_COUNT; i++)
-        fprintf(out, "%s ", command_table[i].name);
-    fputs("--help --version\" -- \"$cur\"))\n        return\n    fi\n    case $prev in\n", out);
+    char name[128], flag[132];
+    size_t length = 0;
+    topic += strspn(topic, "-");
+    for (; topic[length] && length + 1 < sizeof name; length++)
+        name[length] = topic[length] == '_' ? '-' : topic[length];
+    name[length] = '\0';
+    snprintf(flag, sizeof flag, "--%s", name);
+    bool negated;
+    const struct option_spec *exact = option_find(flag, strlen(flag), command->id, &negated);
+    int count = 0;
     for (int i = 0; i < OPT_COUNT; i++) {
-        if (option_table[i].kind != KIND_CHOICE)
+        const struct option_spec *option = option_at(i);
+        if (!option_applies(option, command->id) ||
+            (exact ? option != exact : !*name || !strstr(option->name, name)))
             continue;
-        fprintf(out, "    --%s) COMPREPLY=($(compgen -W \"", option_table[i].name);
-        print_choices(out, option_table[i].choices);
-        fputs("\" -- \"$cur\")); return ;;\n", out);
+        print_option(out, option, command->id);
+        count++;
     }
-    fputs("    esac\n    case $cmd in\n", out);
-    for (int i = 0; i < CMD_COUNT; i++) {
-        fprintf(out, "    %s) flags=\"", command_table[i].name);
-        print_flags(out, (enum command_id)i, " ");
-        fputs("\" ;;\n", out);
-    }
-    fputs("    esac\n    case $cur in\n"
-          "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\")) ;;\n"
-          "    *) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n    esac\n}\n"
-          "complete -o filenames -F _octet octet\n",
-          out);
+    return count;
 }
 
-/* zsh: quotes and brackets inside a description would end it. */
-static void print_zsh_text(FILE *out, const char *text)
+octet_status help_print_topic(FILE *out, const struct command_spec *command, const char *topic,
+                              struct octet_error *err)
 {
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputs("'\\''", out);
-        else if (*text == '[' || *text == ']' || *text == ':' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else
-            fputc(*text, out);
-    }
-}
-
-void help_print_zsh(FILE *out)
-{
-    fputs("#compdef octet\n_octet()\n{\n    local -a commands\n    commands=(\n", out);
-    for (int i = 0; i < CMD_COUNT; i++) {
-        fprintf(out, "        '%s:", command_table[i].name);
-        print_zsh_text(out, command_table[i].summary);
-        fputs("'\n", out);
-    }
-    fputs("    )\n    if (( CURRENT == 2 )); then\n        _describe 'command' commands\n"
-          "        return\n    fi\n    case $words[2] in\n",
-          out);
-    for (int c = 0; c < CMD_COUNT; c++) {
-        fprintf(out, "    %s)\n        _arguments \\\n", command_table[c].name);
-        for (int i = 0; i < OPT_COUNT; i++) {
-            const struct option_spec *option = &option_table[i];
-            if (!option_applies(option, (enum command_id)c))
-                continue;
-            fprintf(out, "            '--%s[", option->name);
-            print_zsh_text(out, option->help);
-            fputs("]", out);
-            if (option->kind == KIND_CHOICE) {
-                fprintf(out, ":%s:(", option->name);
-                print_choices(out, option->choices);
-                fputc(')', out);
-            } else if (option->value) {
-                fprintf(out, ":%s:_files", option->name);
-            }
-            fputs("' \\\n", out);
-        }
-        fputs("            '*:file:_files'\n        ;;\n", out);
-    }
-    fputs("    esac\n}\n_octet \"$@\"\n", out);
+    if (!topic)
+        print_command(out, command, false);
+    else if (strcmp(topic, "all") == 0)
+        print_command(out, command, true);
+    else if (strcmp(topic, "aliases") == 0)
+        print_aliases(out, command);
+    else if (group_of(topic) >= 0)
+        print_group(out, command, (enum option_group)group_of(topic));
+    else if (print_matching(out, command, topic) == 0)
+        return error_set(err, OCTET_USAGE,
+                         "--help=%s: no group or flag of 'octet %s' is so called; --help=all lists "
+                         "everything",
+                         topic, command->name);
+    return OCTET_OK;
 }

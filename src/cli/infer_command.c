@@ -316,7 +316,7 @@ static octet_status check_chat_options(const struct args *args, struct octet_err
         if (args_given(args, options[i]))
             return error_set(err, OCTET_USAGE,
                              "--%s has an effect only with --chat, which applies the chat template",
-                             option_table[options[i]].name);
+                             option_at((int)options[i])->name);
     }
     return OCTET_OK;
 }

@@ -20,8 +20,10 @@ static octet_status init(struct infer_job *job, const struct args *args,
     job->stops = calloc(ARGS_LIST_MAX, sizeof *job->stops);
     if (!job->stops)
         return error_memory(err, "stop strings", ARGS_LIST_MAX * sizeof *job->stops);
-    for (int i = 0; i < args->list_count; i++)
-        job->stops[job->stop_count++] = args->list[i];
+    size_t given;
+    const char *const *stops = args_list(args, OPT_STOP, &given);
+    for (size_t i = 0; i < given; i++)
+        job->stops[job->stop_count++] = stops[i];
     return OCTET_OK;
 }
 

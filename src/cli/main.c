@@ -2,23 +2,22 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
+#include "base/status.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/terminal.h"
 
 static octet_status (*const command_functions[CMD_COUNT])(const struct args *,
                                                           struct octet_error *) = {
-    [CMD_INFER] = command_infer,
-    [CMD_CHAT] = command_chat,
-    [CMD_CONVERT] = command_convert,
-    [CMD_INSPECT] = command_inspect,
-    [CMD_VERIFY] = command_verify,
-    [CMD_TOKENIZE] = command_tokenize,
-    [CMD_DETOKENIZE] = command_detokenize,
-    [CMD_RENDER] = command_render,
-    [CMD_LOGITS] = command_logits,
-    [CMD_BENCH] = command_bench,
-    [CMD_COLLECT_ENV] = command_collect_env,
+    [CMD_INFER] = command_infer,           [CMD_CHAT] = command_chat,
+#ifdef OCTET_SERVES
+    [CMD_SERVE] = command_serve,
+#endif
+    [CMD_COMPLETE] = command_complete,     [CMD_CONVERT] = command_convert,
+    [CMD_INSPECT] = command_inspect,       [CMD_VERIFY] = command_verify,
+    [CMD_TOKENIZE] = command_tokenize,     [CMD_DETOKENIZE] = command_detokenize,
+    [CMD_RENDER] = command_render,         [CMD_LOGITS] = command_logits,
+    [CMD_BENCH] = command_bench,           [CMD_COLLECT_ENV] = command_collect_env,
     [CMD_COMPLETION] = command_completion,
 };
 
@@ -76,12 +75,17 @@ int main(int argc, char **argv)
         return unknown_command(argv[1]);
     struct args args;
     octet_status status = args_parse(command, argc, argv, &args, &err);
-    if (status != OCTET_OK)
-        return terminal_fail(status, err.message);
-    if (args_given(&args, OPT_HELP)) {
-        help_print_command(stdout, command);
-        return print_and_check(OCTET_OK, &err);
+    if (status == OCTET_OK && args_given(&args, OPT_HELP)) {
+        status = help_print_topic(stdout, command, args.help_topic, &err);
+    } else if (status == OCTET_OK && args_given(&args, OPT_VERSION)) {
+        printf("octet %s\n", octet_version());
+    } else if (status == OCTET_OK) {
+        terminal_log_to_stderr(args_flag(&args, OPT_QUIET, false));
+        status = command_functions[command->id]
+                     ? command_functions[command->id](&args, &err)
+                     : error_set(&err, OCTET_UNSUPPORTED, "this build has no server");
     }
-    terminal_log_to_stderr(args_flag(&args, OPT_QUIET, false));
-    return print_and_check(command_functions[command->id](&args, &err), &err);
+    int code = print_and_check(status, &err);
+    args_free(&args);
+    return code;
 }

@@ -14,6 +14,8 @@
 enum command_id {
     CMD_INFER,
     CMD_CHAT,
+    CMD_SERVE,
+    CMD_COMPLETE,
     CMD_CONVERT,
     CMD_INSPECT,
     CMD_VERIFY,
@@ -70,8 +72,6 @@ enum option_id {
     OPT_QUANTIZATION,
     OPT_DEVICE,
     OPT_LOAD_FORMAT,
-    OPT_ENFORCE_EAGER,
-    OPT_TRUST_REMOTE_CODE,
     OPT_ENABLE_CHUNKED_PREFILL,
     /* convert, verify, inspect */
     OPT_OUTPUT_DIR,
@@ -88,37 +88,139 @@ enum option_id {
     OPT_ADD_SPECIAL_TOKENS,
     OPT_SKIP_SPECIAL,
     OPT_STREAM,
+    /* clients of a server */
+    OPT_URL,
+    OPT_MODEL_NAME,
+    OPT_CLIENT_KEY,
+    OPT_QUICK_TEXT,
     /* everywhere */
     OPT_QUICK,
     OPT_JSON,
     OPT_QUIET,
+    OPT_VERSION,
     OPT_HELP,
-    OPT_COUNT
+
+    /* serve: the server (options_serve.c) */
+    OPT_SERVE_FIRST,
+    OPT_HOST = OPT_SERVE_FIRST,
+    OPT_PORT,
+    OPT_UDS,
+    OPT_API_KEY,
+    OPT_API_KEY_FILE,
+    OPT_PROTECT_METRICS,
+    OPT_SSL_KEYFILE,
+    OPT_SSL_CERTFILE,
+    OPT_SSL_CA_CERTS,
+    OPT_SSL_CERT_REQS,
+    OPT_SSL_CIPHERS,
+    OPT_ROOT_PATH,
+    OPT_ALLOW_CREDENTIALS,
+    OPT_ALLOWED_ORIGINS,
+    OPT_ALLOWED_METHODS,
+    OPT_ALLOWED_HEADERS,
+    OPT_MAX_REQUEST_BYTES,
+    OPT_MAX_HEADER_BYTES,
+    OPT_MAX_HEADER_COUNT,
+    OPT_MAX_CONNECTIONS,
+    OPT_REQUEST_TIMEOUT,
+    OPT_SLOW_CLIENT_TIMEOUT,
+    OPT_SSE_KEEP_ALIVE,
+    OPT_HANG_TIMEOUT,
+    OPT_SHUTDOWN_TIMEOUT,
+    OPT_LOG_LEVEL,
+    OPT_NO_ACCESS_LOG,
+    OPT_ACCESS_LOG_EXCEPT,
+    OPT_LOG_REQUESTS,
+    OPT_LOG_OUTPUTS,
+    OPT_MAX_LOG_LEN,
+    OPT_DISABLE_LOG_STATS,
+    OPT_SERVER_LOAD,
+    OPT_TOKENIZER_INFO,
+    OPT_CONFIG,
+    /* serve: the protocol */
+    OPT_SERVED_MODEL_NAME,
+    OPT_CONTENT_FORMAT,
+    OPT_TEMPLATE_KWARGS,
+    OPT_RESPONSE_ROLE,
+    OPT_TOKENS_AS_IDS,
+    OPT_AUTO_TOOL_CHOICE,
+    OPT_TOOL_CALL_PARSER,
+    OPT_EXCLUDE_TOOLS,
+    OPT_REASONING_PARSER,
+    OPT_REASONING_FIELD,
+    OPT_REQUEST_METRICS,
+    OPT_FORCE_USAGE,
+    OPT_STRICT_REQUESTS,
+    OPT_STREAM_INTERVAL,
+    OPT_MAX_LOGPROBS,
+    OPT_LOGPROBS_MODE,
+    OPT_OVERRIDE_GENERATION_CONFIG,
+    /* serve: the engine */
+    OPT_ENABLE_PREFIX_CACHING,
+    OPT_KV_CACHE_DTYPE,
+    OPT_SCHEDULING_POLICY,
+    OPT_MAX_NUM_QUEUED_REQS,
+    OPT_MAX_NUM_QUEUED_TOKENS,
+    OPT_MAX_PARTIAL_PREFILLS,
+    OPT_MAX_LONG_PREFILLS,
+    OPT_LONG_PREFILL_THRESHOLD,
+    OPT_RESERVE_CORES,
+    OPT_NUMA,
+    OPT_REVISION,
+
+    /* Flags of other engines that octet takes without effect or refuses (options_foreign.c);
+     * nothing else needs their names. */
+    OPT_FOREIGN_FIRST,
+    OPT_FOREIGN_COUNT = 128,
+    OPT_COUNT = OPT_FOREIGN_FIRST + OPT_FOREIGN_COUNT
 };
 
 enum option_kind {
     KIND_FLAG,   /* --name, --no-name */
     KIND_STRING, /* any text */
     KIND_LIST,   /* repeatable text */
+    KIND_MANY,   /* the same, and several values after one flag: "--flag a b" */
     KIND_CHOICE, /* one of `choices`, separated by '|' */
     KIND_INT,
     KIND_NUMBER,
     KIND_SIZE, /* 8192, 8k, 8K, 4G, 5GB */
+    KIND_JSON, /* an object; also piece by piece: "--name.key value" */
 };
 
-enum option_group { GROUP_INPUT, GROUP_SAMPLING, GROUP_ENGINE, GROUP_OUTPUT, GROUP_COUNT };
+enum option_class {
+    OPTION_KEEP,   /* does what it says */
+    OPTION_ACCEPT, /* taken from vLLM's command lines; a log line says that it has no effect */
+    OPTION_REFUSE, /* known, and an error with its reason unless it has its harmless value */
+};
+
+enum option_group {
+    GROUP_INPUT,
+    GROUP_SERVER,
+    GROUP_PROTOCOL,
+    GROUP_SAMPLING,
+    GROUP_ENGINE,
+    GROUP_OUTPUT,
+    GROUP_ACCEPTED,
+    GROUP_REFUSED,
+    GROUP_COUNT
+};
 
 struct option_spec {
-    enum option_id id;
+    enum option_id id;   /* not set in options_foreign: option_id_of() */
     const char *name;    /* "max-model-len"; "_" is accepted for "-" */
     const char *aliases; /* other spellings, separated by spaces, dashes included: "-tp --tp" */
     enum option_kind kind;
+    enum option_class class;
     enum option_group group;
     const char *value;   /* how help names the argument: "N"; NULL for flags */
     const char *choices; /* KIND_CHOICE */
     double min, max;     /* KIND_INT, KIND_NUMBER, KIND_SIZE */
     const char *preset;  /* the default as help says it; NULL where there is none */
     const char *help;
+    const char *reason; /* why an option has no effect or is refused, and what to do instead; of a
+                           kept choice: why other values are refused */
+    const char
+        *harmless;     /* OPTION_REFUSE: values that are no error, separated by '|'; NULL: none */
     uint32_t commands; /* 1u << command_id */
 };
 
@@ -133,7 +235,14 @@ struct command_spec {
     enum option_id positional_option; /* first positional is this option's value; OPT_COUNT: none */
 };
 
-extern const struct option_spec option_table[OPT_COUNT];
+/* Of this id, 0 to OPT_COUNT - 1. Never NULL; places that no option fills apply to no command. */
+const struct option_spec *option_at(int id);
+int option_id_of(const struct option_spec *option);
+/* The parts that option_at() puts together. */
+extern const struct option_spec options_common[OPT_SERVE_FIRST];
+extern const struct option_spec options_serve[OPT_FOREIGN_FIRST - OPT_SERVE_FIRST];
+extern const struct option_spec options_foreign[OPT_FOREIGN_COUNT];
+
 extern const struct command_spec command_table[CMD_COUNT];
 
 const char *option_group_title(enum option_group group);

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["infer", "chat", "convert", "inspect", "verify", "tokenize", "detokenize", "render",
+COMMANDS = ["infer", "chat", "serve", "complete", "convert", "inspect", "verify", "tokenize", "detokenize", "render",
             "logits", "bench", "collect-env", "completion"]
 
 
@@ -61,6 +61,8 @@ def test_help_teaches(octet, command):
     (["completion"], "an argument is missing"),
     (["completion", "fish"], "expected bash, zsh or man"),
     (["bench", "nothing"], "kernels"),
+    (["infer", "models/demo", "--prompt", "a", "-tp", "2"], "--tensor-parallel-size 2"),
+    (["infer", "models/demo", "--prompt", "a", "--quantization", "awq"], "--quantization awq"),
     (["collect-env", "--cpu-mask", "sse9"], "unknown instruction set level 'sse9'"),
 ])
 def test_bad_usage_exits_2_with_a_sentence(octet, args, sentence):
@@ -73,8 +75,6 @@ def test_bad_usage_exits_2_with_a_sentence(octet, args, sentence):
 
 @pytest.mark.parametrize("args, sentence", [
     (["infer", "/nonexistent", "--prompt", "a"], "/nonexistent: no such directory"),
-    (["infer", "models/demo", "--prompt", "a", "-tp", "2"], "--tensor-parallel-size 2"),
-    (["infer", "models/demo", "--prompt", "a", "--quantization", "awq"], "--quantization awq"),
 ])
 def test_what_cannot_be_done_exits_1_with_the_reason(octet, args, sentence):
     result = octet(*args)

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vLLM's small clients: `chat --url` and `complete --url`, against any OpenAI-compatible server. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli/command.h"
+#include "cli/common.h"
+#include "cli/line.h"
+#include "cli/remote_command.h"
+#include "cli/terminal.h"
+#include "client/openai_client.h"
+
+#define DEFAULT_URL "http://localhost:8000/v1"
+#define ANSWER_BYTES_MAX ((size_t)64 << 20)
+
+struct remote {
+    const struct args *args;
+    struct openai_client *client;
+    char *model;           /* owned */
+    struct json *messages; /* chat: the conversation so far; NULL: completions */
+    struct buffer answer;  /* content of the answer that comes */
+    bool colour, dimmed;
+    bool thought; /* reasoning was shown and the answer has not begun */
+};
+
+static void on_signal(int number)
+{
+    terminal_interrupted = number;
+}
+
+/* Ctrl-C leaves, with exit code 0 as in vLLM; without SA_RESTART it also ends the wait for a line.
+ */
+static void catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static octet_status find_model(struct remote *remote, struct octet_error *err)
+{
+    const char *given = args_text(remote->args, OPT_MODEL_NAME, NULL);
+    struct json *models = NULL;
+    if (!given) {
+        RETURN_IF_ERROR(openai_client_get(remote->client, "/models", &models, err));
+        given = json_string(json_get(json_at(json_get(models, "data"), 0), "id"));
+    }
+    if (given)
+        remote->model = strdup(given);
+    octet_status status =
+        remote->model ? OCTET_OK
+        : given
+            ? error_memory(err, "model name", strlen(given))
+            : error_set(err, OCTET_INPUT, "the server lists no model; name one by --model-name");
+    json_free(models);
+    return status;
+}
+
+static void dim(struct remote *remote, bool on)
+{
+    if (remote->colour && on != remote->dimmed)
+        fputs(on ? "\033[2m" : "\033[0m", stdout);
+    remote->dimmed = on;
+}
+
+static void show(struct remote *remote, const char *reasoning, const char *content)
+{
+    if (reasoning && *reasoning) {
+        dim(remote, true);
+        remote->thought = true;
+        fputs(reasoning, stdout);
+    }
+    if (content && *content) {
+        if (remote->thought && remote->answer.size == 0 && *content != '\n')
+            fputc('\n', stdout);
+        dim(remote, false);
+        fputs(content, stdout);
+        buffer_append_str(&remote->answer, content);
+    }
+    fflush(stdout);
+}
+
+static bool on_event(void *context, const struct json *object)
+{
+    struct remote *remote = context;
+    const struct json *choice = json_at(json_get(object, "choices"), 0);
+    const struct json *delta = json_get(choice, "delta");
+    if (!remote->messages) {
+        show(remote, NULL, json_string(json_get(choice, "text")));
+        return true;
+    }
+    const char *reasoning = json_string(json_get(delta, "reasoning"));
+    if (!reasoning)
+        reasoning = json_string(json_get(delta, "reasoning_content"));
+    show(remote, reasoning, json_string(json_get(delta, "content")));
+    return true;
+}
+
+static struct json *make_message(const char *role, const char *content)
+{
+    struct json *message = json_new_object();
+    bool ok = json_set(message, "role", json_new_string(role)) &&
+              json_set(message, "content", json_new_string(content));
+    if (ok)
+        return message;
+    json_free(message);
+    return NULL;
+}
+
+static struct json *make_request(const struct remote *remote, const char *line)
+{
+    struct json *body = json_new_object();
+    bool ok = json_set(body, "model", json_new_string(remote->model)) &&
+              json_set(body, "stream", json_new_bool(true));
+    if (remote->messages)
+        ok = ok && json_set(body, "messages", json_share(remote->messages));
+    else
+        ok = ok && json_set(body, "prompt", json_new_string(line));
+    if (args_given(remote->args, OPT_MAX_TOKENS))
+        ok = ok && json_set(body, "max_tokens",
+                            json_new_integer(args_integer(remote->args, OPT_MAX_TOKENS, 0)));
+    if (args_given(remote->args, OPT_TEMPERATURE))
+        ok = ok && json_set(body, "temperature",
+                            json_new_real(args_number(remote->args, OPT_TEMPERATURE, 0)));
+    if (ok)
+        return body;
+    json_free(body);
+    return NULL;
+}
+
+static octet_status ask(struct remote *remote, const char *line, struct octet_error *err)
+{
+    buffer_clear(&remote->answer);
+    remote->thought = false;
+    if (remote->messages && !json_push(remote->messages, make_message("user", line)))
+        return error_memory(err, "conversation", strlen(line));
+    struct json *body = make_request(remote, line);
+    if (!body)
+        return error_memory(err, "request", strlen(line));
+    octet_status status = openai_client_stream(
+        remote->client, remote->messages ? "/chat/completions" : "/completions", body, on_event,
+        remote, err);
+    json_free(body);
+    dim(remote, false);
+    if (status == OCTET_OK || status == OCTET_CANCELLED)
+        putchar('\n');
+    if (status == OCTET_OK && remote->messages &&
+        !json_push(remote->messages, make_message("assistant", buffer_text(&remote->answer))))
+        status = error_memory(err, "conversation", remote->answer.size);
+    return status == OCTET_OK ? terminal_flush_stdout(err) : status;
+}
+
+static octet_status converse(struct remote *remote, struct octet_error *err)
+{
+    struct line_editor *editor = line_editor_new("> ", NULL);
+    octet_status status = OCTET_OK;
+    if (!editor)
+        return error_memory(err, "line editor", 0);
+    while (status == OCTET_OK) {
+        const char *line;
+        if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+            fputs("> ", stdout);
+            fflush(stdout);
+        }
+        if (line_editor_read(editor, &line) != LINE_OK || terminal_interrupted)
+            break;
+        if (line[strspn(line, " \t")] != '\0')
+            status = ask(remote, line, err);
+    }
+    putchar('\n');
+    line_editor_free(editor);
+    return status;
+}
+
+static octet_status start_conversation(struct remote *remote, bool chat, struct octet_error *err)
+{
+    const char *system = args_text(remote->args, OPT_SYSTEM_PROMPT, NULL);
+    if (!chat)
+        return OCTET_OK;
+    remote->messages = json_new_array();
+    if (!remote->messages ||
+        (system && !json_push(remote->messages, make_message("system", system))))
+        return error_memory(err, "conversation", 0);
+    return OCTET_OK;
+}
+
+static octet_status run(struct remote *remote, bool chat, struct octet_error *err)
+{
+    const char *quick = args_text(remote->args, OPT_QUICK_TEXT, NULL);
+    RETURN_IF_ERROR(find_model(remote, err));
+    printf("Using model: %s\n", remote->model);
+    RETURN_IF_ERROR(start_conversation(remote, chat, err));
+    if (quick)
+        return ask(remote, quick, err);
+    puts(chat ? "Please enter a message for the chat model:" : "Please enter prompt to complete:");
+    return converse(remote, err);
+}
+
+octet_status remote_run(const struct args *args, bool chat, struct octet_error *err)
+{
+    struct remote remote = {.args = args, .colour = terminal_colour(stdout)};
+    const struct openai_client_options options = {
+        .base_url = args_text(args, OPT_URL, DEFAULT_URL),
+        .api_key = args_text(args, OPT_CLIENT_KEY, getenv("OPENAI_API_KEY")),
+        .cancel = &terminal_interrupted,
+    };
+    catch_interrupts();
+    buffer_init(&remote.answer, ANSWER_BYTES_MAX);
+    octet_status status = openai_client_new(&options, &remote.client, err);
+    if (status == OCTET_OK)
+        status = run(&remote, chat, err);
+    openai_client_free(remote.client);
+    json_free(remote.messages);
+    buffer_free(&remote.answer);
+    free(remote.model);
+    return status == OCTET_CANCELLED ? OCTET_OK : status;
+}
+
+octet_status command_complete(const struct args *args, struct octet_error *err)
+{
+    return remote_run(args, false, err);
+}
