@@ -3,6 +3,7 @@
 import http.server
 import json
 import pathlib
+import socket
 import threading
 import time
 
@@ -24,6 +25,7 @@ class FakeServer:
         self.loading = 0  # so many requests of any kind are still told that the model loads
         self.api_key = None
         self.models = ["demo"]
+        self.connections = []
 
     def __enter__(self):
         server = self
@@ -40,11 +42,20 @@ class FakeServer:
     def __exit__(self, *_):
         self.http.shutdown()
         self.http.server_close()
+        for connection in self.connections:  # a browser opens some before it needs them
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
 
 class FakeHandler(http.server.BaseHTTPRequestHandler):
     fake = None
     protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        self.fake.connections.append(self.request)
+        super().setup()
 
     def log_message(self, *_):
         pass
@@ -54,7 +65,7 @@ class FakeHandler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
-        self.send_header("Connection", "close")  # so that a closed server answers nothing
+        self.send_header("Connection", "close")
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
@@ -124,6 +135,7 @@ class FakeHandler(http.server.BaseHTTPRequestHandler):
 
     def stream(self, content="", reasoning="", finish="stop", pause=0.0, usage=None):
         """A whole answer, a few characters an event, as octet streams it."""
+        count = 1
         self.begin()
         self.delta(role="assistant", content="")
         self.wfile.write(b": ping\n\n")
@@ -132,10 +144,11 @@ class FakeHandler(http.server.BaseHTTPRequestHandler):
             for piece in pieces:
                 self.delta(**({"reasoning": piece, "reasoning_content": piece}
                               if field == "reasoning" else {"content": piece}))
+                count += 1
                 time.sleep(pause)
         self.delta(finish=finish)
         self.event({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1,
                     "model": "demo", "choices": [], "usage": usage or {
-                        "prompt_tokens": 21, "completion_tokens": 64, "total_tokens": 85,
+                        "prompt_tokens": 21, "completion_tokens": count, "total_tokens": 21 + count,
                         "prompt_tokens_details": {"cached_tokens": 16}}})
         self.event("[DONE]")

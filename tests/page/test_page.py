@@ -28,6 +28,7 @@ def factorial(n):
 | 3 | 6 |
 | 10 | 3,628,800 |
 """
+PAUSE = 0.03 if os.environ.get("OCTET_PICTURES") else 0.002  # pictures show a believable speed
 QUESTION = "Write a Python function to compute the factorial of a number"
 
 
@@ -129,7 +130,7 @@ def page(english, server):
 
 
 def make_page(driver, server):
-    server.scripts[QUESTION] = lambda handler: handler.stream(ANSWER, THINKING, pause=0.002)
+    server.scripts[QUESTION] = lambda handler: handler.stream(ANSWER, THINKING, pause=PAUSE)
     page = Page(driver, server)
     page.js("localStorage.clear(); sessionStorage.clear()")
     page.open()
@@ -152,9 +153,9 @@ def test_answer_with_thinking(page):
     assert content.find_element(page.by, "strong").text == "factorial"
     assert content.find_element(page.by, "pre code").text == ANSWER.split("```")[1][7:].rstrip("\n")
     assert len(content.find_elements(page.by, "tbody tr")) == 2
-    assert "64 tokens" in article.text and "tokens/s" in article.text
-    assert "first token after" in article.text and "prompt 21 (16 cached)" in article.text
-    page.picture("page-answer")
+    assert "tokens ·" in article.text.replace("\u00a0", " ") and "tokens/s" in article.text
+    stats = article.find_element(page.by, ".stats").text.replace("\u00a0", " ")
+    assert "first token after" in stats and "prompt 21 (16 cached)" in stats
     page.unfold(article)
     assert "A loop from 2 to n is enough" in thinking.text
     assert thinking.find_element(page.by, "strong").text == "loop"
@@ -222,15 +223,19 @@ def test_thinking_that_uses_up_the_tokens(page):
 def test_error_has_the_servers_sentence_and_a_retry(page):
     sentence = ("This model's maximum context length is 1024 tokens. However, your request has 1302 "
                 "input tokens. Please reduce the length of the messages.")
+    question = "Summarise the following chapters: " + "It was a dark and stormy night. " * 8
+    page.server.scripts["What is the capital of France?"] = lambda handler: handler.stream("The capital of France is Paris.",
+                                                                    pause=0.02)
     page.answer_to("What is the capital of France?")
-    page.server.scripts["x"] = lambda handler: handler.fail(400, sentence, "context_length_exceeded")
-    article = page.answer_to("x")
+    page.server.scripts[question.strip()] = lambda handler: handler.fail(
+        400, sentence, "context_length_exceeded")
+    article = page.answer_to(question)
     error = article.find_element(page.by, ".error")
     assert sentence in error.text and "400 · context_length_exceeded" in error.text
     page.picture("page-error")
-    page.server.scripts["x"] = lambda handler: handler.stream("now it works")
+    page.server.scripts.clear()
     error.find_element(page.by, "button").click()
-    page.wait(lambda: "now it works" in page.all(".assistant")[-1].text, "the second attempt")
+    page.wait(lambda: "dark and stormy" in page.all(".assistant .content")[-1].text, "an answer")
     assert len(page.all(".user")) == 2 and not page.all(".error")
 
 
@@ -421,6 +426,7 @@ MARKDOWN = [
     ("> a\n> > b\n\n---", "<blockquote><p>a</p><blockquote><p>b</p></blockquote></blockquote><hr>"),
     ("a | b\n--|--\n1 | `x`", "<table><thead><tr><th>a</th><th>b</th></tr></thead>"
      "<tbody><tr><td>1</td><td><code>x</code></td></tr></tbody></table>"),
+    ("- a\n\t- b", "<ul><li>a<ul><li>b</li></ul></li></ul>"),
     ("- \n\n- x\n1) y", '<ul><li></li><li>x</li></ul><ol start="1"><li>y</li></ol>'),
 ]
 
@@ -431,6 +437,17 @@ def test_markdown(page):
               "return root.innerHTML")
     for text, wanted in MARKDOWN:
         assert page.js(render, text) == wanted, text
+
+
+def test_code_is_shown_and_copied_as_it_is(page):
+    code = "all:\n\tcc -o x x.c  \n\n\t@echo *done* <b>"
+    page.server.scripts["x"] = lambda handler: handler.stream(f"```make\n{code}\n```")
+    article = page.answer_to("x")
+    page.js("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    article.find_element(page.by, ".code button").click()
+    page.wait(lambda: article.find_element(page.by, ".code button").text == "Copied", "the button")
+    assert page.js("return window.copied") == code
+    assert page.js("return document.querySelector('pre code').textContent") == code
 
 
 def test_markdown_does_not_depend_on_how_the_text_arrives(page):
