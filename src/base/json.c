@@ -19,6 +19,7 @@ static json_t *jansson_integer(json_int_t value)
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +51,7 @@ struct scan {
     size_t copied; /* text[0..copied) is in out */
     struct buffer out;
     struct buffer edits; /* struct edit, ascending */
-    size_t depth;
+    size_t depth, depth_max;
 };
 
 /* From offset `after` of the rewritten text on, the original is `shift` bytes behind. */
@@ -136,6 +137,14 @@ static octet_status position_error(struct octet_error *err, octet_status status,
                      offset, message);
 }
 
+static octet_status depth_error(const struct scan *scan, const char *name, size_t at,
+                                struct octet_error *err)
+{
+    char message[64];
+    (void)snprintf(message, sizeof message, "nested deeper than %zu levels", scan->depth_max);
+    return position_error(err, OCTET_LIMIT, name, scan->text, at, message);
+}
+
 static octet_status scan_text(struct scan *scan, const char *name, struct octet_error *err)
 {
     for (size_t at = 0; at < scan->size;) {
@@ -149,9 +158,8 @@ static octet_status scan_text(struct scan *scan, const char *name, struct octet_
             continue;
         }
         if (byte == '[' || byte == '{') {
-            if (++scan->depth > JSON_DEPTH_MAX)
-                return position_error(err, OCTET_LIMIT, name, scan->text, at,
-                                      "nested deeper than 512 levels");
+            if (++scan->depth > scan->depth_max)
+                return depth_error(scan, name, at, err);
         } else if ((byte == ']' || byte == '}') && scan->depth) {
             scan->depth--;
         }
@@ -200,14 +208,14 @@ static size_t error_offset(const struct scan *scan, const json_error_t *problem)
     return rewritten ? original_offset(scan, offset) : offset;
 }
 
-octet_status json_parse(const char *text, size_t size, size_t limit, const char *name,
-                        struct json **out, struct octet_error *err)
+static octet_status parse(const char *text, size_t size, size_t limit, size_t depth, size_t flags,
+                          const char *name, struct json **out, struct octet_error *err)
 {
     *out = NULL;
     if (size > limit)
         return error_set(err, OCTET_LIMIT, "%s: %zu bytes of JSON, at most %zu are accepted", name,
                          size, limit);
-    struct scan scan = {.text = text, .size = size};
+    struct scan scan = {.text = text, .size = size, .depth_max = depth};
     buffer_init(&scan.out, SIZE_MAX);
     buffer_init(&scan.edits, SIZE_MAX);
     octet_status status = scan_text(&scan, name, err);
@@ -216,7 +224,7 @@ octet_status json_parse(const char *text, size_t size, size_t limit, const char 
     json_error_t problem = {.text = ""};
     bool rewritten = scan.copied > 0;
     json_t *value = json_loadb(rewritten ? scan.out.data : text, rewritten ? scan.out.size : size,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &problem);
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &problem);
     if (value) {
         *out = wrap(value);
         goto out;
@@ -231,6 +239,19 @@ out:
     buffer_free(&scan.edits);
     buffer_free(&scan.out);
     return status;
+}
+
+octet_status json_parse(const char *text, size_t size, size_t limit, const char *name,
+                        struct json **out, struct octet_error *err)
+{
+    return parse(text, size, limit, JSON_DEPTH_MAX, JSON_ALLOW_NUL, name, out, err);
+}
+
+octet_status json_parse_request(const char *text, size_t size, size_t limit, size_t depth,
+                                const char *name, struct json **out, struct octet_error *err)
+{
+    return parse(text, size, limit, depth < JSON_DEPTH_MAX ? depth : JSON_DEPTH_MAX, 0, name, out,
+                 err);
 }
 
 octet_status json_load(const char *path, size_t limit, struct json **out, struct octet_error *err)

@@ -42,6 +42,11 @@ enum json_type {
 octet_status json_parse(const char *text, size_t size, size_t limit, const char *name,
                         struct json **out, struct octet_error *err);
 
+/* The same for what a client sent: nested at most `depth` levels, and strings with NUL bytes are
+ * OCTET_INPUT, so that json_string() of a field is all of it. */
+octet_status json_parse_request(const char *text, size_t size, size_t limit, size_t depth,
+                                const char *name, struct json **out, struct octet_error *err);
+
 /* The same for a file. Also OCTET_IO. A Git-LFS pointer is recognised and named with its remedy. */
 octet_status json_load(const char *path, size_t limit, struct json **out, struct octet_error *err);
 
