@@ -29,7 +29,9 @@ void field_error(struct field_errors *errors, const char *code, const char *para
     if (errors->count > FIELD_ERRORS_MAX)
         return;
     struct octet_error earlier = error->detail;
-    (void)error_set(&error->detail, OCTET_INPUT, "%s; %s", earlier.message, line);
+    size_t length = strlen(earlier.message);
+    const char *between = length && earlier.message[length - 1] == '.' ? " " : "; ";
+    (void)error_set(&error->detail, OCTET_INPUT, "%s%s%s", earlier.message, between, line);
 }
 
 static void name_types(unsigned types, char out[64])
@@ -39,8 +41,8 @@ static void name_types(unsigned types, char out[64])
     for (enum json_type type = JSON_TYPE_NULL; type <= JSON_TYPE_OBJECT; type++) {
         if (!(types & FIELD_TYPE(type)))
             continue;
-        int length = snprintf(out + used, 64 - used, "%s%s", used ? " or " : "",
-                              json_type_name(type));
+        int length =
+            snprintf(out + used, 64 - used, "%s%s", used ? " or " : "", json_type_name(type));
         if (length < 0 || (size_t)length >= 64 - used)
             return;
         used += (size_t)length;
@@ -77,18 +79,19 @@ const struct json *field_get(const struct json *object, const char *key)
     return json_type(value) == JSON_TYPE_NULL ? NULL : value;
 }
 
-static void rule_error(struct field_errors *errors, const struct field *field, const char *param,
-                       const char *got)
+/* Too large has a sentence of its own: the rules speak of the least. */
+static void integer_error(struct field_errors *errors, const struct field *field, const char *param,
+                          bool large, const char *got)
 {
-    if (field->rule)
+    bool bounded = field->low || field->high;
+    if (large)
+        field_error(errors, NULL, param, "%s must be at most %" PRId64 ", got %s.", param,
+                    bounded ? field->high : INT64_MAX, got);
+    else if (field->rule)
         field_error(errors, NULL, param, "%s, got %s.", field->rule, got);
-    else if (field->kind == FIELD_INT && (field->low || field->high))
-        field_error(errors, NULL, param, "%s must be in [%" PRId64 ", %" PRId64 "], got %s.", param,
-                    field->low, field->high, got);
-    else if (field->kind == FIELD_INT)
-        field_error(errors, NULL, param, "%s must be a 64-bit integer, got %s.", param, got);
     else
-        field_error(errors, NULL, param, "%s must be a finite number, got %s.", param, got);
+        field_error(errors, NULL, param, "%s must be at least %" PRId64 ", got %s.", param,
+                    bounded ? field->low : INT64_MIN, got);
 }
 
 static void read_integer(const struct field *field, const struct json *value, const char *param,
@@ -99,7 +102,7 @@ static void read_integer(const struct field *field, const struct json *value, co
     const char *digits = json_text(value);
     if (digits) {
         (void)snprintf(got, sizeof got, "%.40s%s", digits, strlen(digits) > 40 ? "..." : "");
-        rule_error(errors, field, param, got);
+        integer_error(errors, field, param, digits[0] != '-', got);
         return;
     }
     if (!field_integer(value, &integer)) {
@@ -109,7 +112,7 @@ static void read_integer(const struct field *field, const struct json *value, co
     bool bounded = field->low || field->high;
     if (bounded && (integer < field->low || integer > field->high)) {
         (void)snprintf(got, sizeof got, "%" PRId64, integer);
-        rule_error(errors, field, param, got);
+        integer_error(errors, field, param, integer > field->high, got);
         return;
     }
     memcpy(target, &integer, sizeof integer);
@@ -130,7 +133,7 @@ static void read_number(const struct field *field, const struct json *value, con
         char got[32] = "infinity";
         if (isfinite(number))
             json_format_real(number, got);
-        rule_error(errors, field, param, got);
+        field_error(errors, NULL, param, "%s, got %s.", field->rule, got);
         return;
     }
     memcpy(target, &number, sizeof number);

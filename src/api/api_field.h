@@ -29,12 +29,12 @@ enum field_kind {
 struct field {
     const char *name;
     enum field_kind kind;
-    unsigned types;  /* FIELD_ANY */
-    size_t offset;   /* of the member that receives the value */
-    int64_t low;     /* FIELD_INT: the bounds, inclusive */
-    int64_t high;    /* both 0: all of int64 */
-    double min, max; /* FIELD_NUMBER: likewise; both 0: every finite number */
-    bool open;       /* FIELD_NUMBER: min itself is too small */
+    unsigned types;   /* FIELD_ANY */
+    size_t offset;    /* of the member that receives the value */
+    int64_t low;      /* FIELD_INT: the bounds, inclusive */
+    int64_t high;     /* both 0: all of int64 */
+    double min, max;  /* FIELD_NUMBER: likewise; both 0: every finite number */
+    bool open;        /* FIELD_NUMBER: min itself is too small */
     const char *rule; /* "top_p must be in (0, 1]": ", got X." follows. NULL: made from the bounds.
                          FIELD_REFUSED: the sentence */
 };

@@ -233,8 +233,10 @@ static octet_status parse(const char *text, size_t size, size_t limit, size_t de
         status = error_memory(err, name, size);
         goto out;
     }
-    status = position_error(err, OCTET_INPUT, name, text, error_offset(&scan, &problem),
-                            size ? problem.text : "the text is empty, JSON was expected");
+    const char *message = size ? problem.text : "the text is empty, JSON was expected";
+    if (json_error_code(&problem) == json_error_null_character)
+        message = "a string holds the character U+0000, which is not accepted here";
+    status = position_error(err, OCTET_INPUT, name, text, error_offset(&scan, &problem), message);
 out:
     buffer_free(&scan.edits);
     buffer_free(&scan.out);
