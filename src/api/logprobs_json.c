@@ -83,7 +83,7 @@ static void write_logprob(float logprob, struct buffer *out)
 /*
  * A token's text in quotes. Bytes that are not UTF-8 are U+FFFD in chat, which shows the bytes
  * beside; completions spell them "bytes:\xe4\xbd" as OpenAI does, so that two such tokens never
- * have the same name in top_logprobs.
+ * have the same key in top_logprobs, and a NUL, which parsers written in C refuse in keys, too.
  */
 static void write_token(struct api_response *response, int32_t id, bool unique, struct buffer *out)
 {
@@ -93,7 +93,7 @@ static void write_token(struct api_response *response, int32_t id, bool unique, 
     }
     size_t size;
     const char *bytes = tokenizer_token_bytes(response->request->model->tokenizer, id, &size);
-    if (utf8_valid(bytes, size)) {
+    if (utf8_valid(bytes, size) && !(unique && memchr(bytes, 0, size))) {
         json_append_string(out, bytes, size);
         return;
     }
@@ -141,7 +141,20 @@ void logprob_add_chat(struct api_response *response, struct logprob_lists *lists
     buffer_append_str(out, "]}");
 }
 
-/* The chosen token and the best ones, each once: N or N + 1 entries. */
+static bool same_spelling(const struct api_response *response, int32_t a, int32_t b)
+{
+    if (a == b || response->request->tokens_as_token_ids)
+        return a == b;
+    size_t a_size, b_size;
+    const char *a_bytes = tokenizer_token_bytes(response->request->model->tokenizer, a, &a_size);
+    const char *b_bytes = tokenizer_token_bytes(response->request->model->tokenizer, b, &b_size);
+    return a_size == b_size && memcmp(a_bytes, b_bytes, a_size) == 0;
+}
+
+/*
+ * The chosen token and the best ones: N or N + 1 entries. Keys are unique: of tokens with the same
+ * text (ids without text have none) the chosen one is kept, then the best.
+ */
 static void write_top(struct api_response *response, int32_t id,
                       const struct position_logprobs *position, struct buffer *out)
 {
@@ -150,7 +163,10 @@ static void write_top(struct api_response *response, int32_t id,
     buffer_append_char(out, ':');
     write_logprob(position->logprob, out);
     for (int32_t i = 0; i < position->top_count; i++) {
-        if (position->top[i].id == id)
+        bool known = same_spelling(response, position->top[i].id, id);
+        for (int32_t k = 0; k < i && !known; k++)
+            known = same_spelling(response, position->top[i].id, position->top[k].id);
+        if (known)
             continue;
         buffer_append_char(out, ',');
         write_token(response, position->top[i].id, true, out);
