@@ -93,6 +93,11 @@ bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id)
     return vocab_flags(&tokenizer->vocab, id) & VOCAB_SPECIAL;
 }
 
+bool tokenizer_is_added(const struct tokenizer *tokenizer, int32_t id)
+{
+    return vocab_flags(&tokenizer->vocab, id) & VOCAB_ADDED;
+}
+
 int32_t tokenizer_vocab_size(const struct tokenizer *tokenizer)
 {
     return tokenizer->vocab.count;

@@ -59,6 +59,8 @@ bool tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, siz
 /* Id of an added or vocabulary token by its exact text; -1 when absent. */
 int32_t tokenizer_token_id(const struct tokenizer *tokenizer, const char *token);
 bool tokenizer_is_special(const struct tokenizer *tokenizer, int32_t id);
+/* Listed in added_tokens, special or not: its text is found before the merges run. */
+bool tokenizer_is_added(const struct tokenizer *tokenizer, int32_t id);
 /* One past the highest id that has text. */
 int32_t tokenizer_vocab_size(const struct tokenizer *tokenizer);
 
