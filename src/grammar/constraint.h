@@ -12,10 +12,12 @@ struct constraint;
 
 enum constraint_start {
     CONSTRAINT_AT_ONCE,        /* the grammar holds from the first token */
-    CONSTRAINT_AFTER_THINKING, /* free until "</think>" was said, then the grammar (white space
-                                  before its first byte is allowed) */
-    CONSTRAINT_IN_TOOL_CALLS,  /* free text; from each "<tool_call>" on, one call of the grammar,
-                                  then free again */
+    CONSTRAINT_AFTER_THINKING, /* in_thinking: free until "</think>" was said, then the grammar;
+                                  else the text begins with "<think>", which makes it free until
+                                  "</think>", or with the grammar. Up to four characters of white
+                                  space may stand before the grammar and before "<think>". */
+    CONSTRAINT_IN_TOOL_CALLS,  /* free text, thinking included; from each "<tool_call>" on, one call
+                                  of the grammar, then free again */
 };
 
 struct constraint_options {
@@ -30,7 +32,8 @@ struct constraint_options {
     size_t think_end_id_count;
 };
 
-/* Errors: OCTET_MEMORY, OCTET_INPUT (no token can begin the grammar). */
+/* Errors: OCTET_MEMORY, OCTET_INPUT (no token can begin the grammar), OCTET_USAGE
+ * (CONSTRAINT_IN_TOOL_CALLS with a grammar that is not one of tool calls). */
 octet_status constraint_new(const struct constraint_options *options, struct constraint **out,
                             struct octet_error *err);
 void constraint_free(struct constraint *constraint); /* NULL is fine */
@@ -46,7 +49,8 @@ bool constraint_mask(struct constraint *constraint, uint32_t *bits);
  * allowed from then on. */
 void constraint_accept(struct constraint *constraint, int32_t id);
 
-/* The grammar's text is complete: it may end here. False without a grammar. */
+/* The grammar's text is complete: it may end here (in tool calls: the text is outside a call and
+ * outside thinking). False without a grammar. */
 bool constraint_complete(const struct constraint *constraint);
 
 #endif

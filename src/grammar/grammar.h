@@ -19,8 +19,10 @@ struct grammar_vocab; /* immutable */
 
 /*
  * The tokens of a tokenizer as a trie over their bytes. Ids from the tokenizer's size to
- * vocab_size - 1 (padding of the model's head) and special tokens are never text; eos_ids end a
- * complete text. The tokenizer must outlive it. Errors: OCTET_MEMORY.
+ * vocab_size - 1 (padding of the model's head), special and other added tokens, and tokens of more
+ * than 256 bytes are never text; added tokens named <think>, </think>, <tool_call>, </tool_call>
+ * stand for these tags. eos_ids end a complete text. The tokenizer must outlive it.
+ * Errors: OCTET_MEMORY.
  */
 octet_status grammar_vocab_new(const struct tokenizer *tokenizer, int32_t vocab_size,
                                const int32_t *eos_ids, size_t eos_id_count,
@@ -30,7 +32,7 @@ void grammar_vocab_free(struct grammar_vocab *vocab); /* NULL is fine */
 /* Caps, beyond which compiling is OCTET_LIMIT with a sentence that names the cap. */
 #define GRAMMAR_SOURCE_BYTES_MAX (256 * 1024)
 #define GRAMMAR_NODES_MAX 200000
-#define GRAMMAR_DEPTH_MAX 64
+#define GRAMMAR_DEPTH_MAX 64 /* of schemas, and of arrays and references in texts */
 
 /* Any JSON object. Errors: OCTET_MEMORY. */
 octet_status grammar_json_object(struct grammar **out, struct octet_error *err);
