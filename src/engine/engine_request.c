@@ -20,6 +20,7 @@ const char *finish_reason_name(enum finish_reason reason)
 
 static void destroy(struct request *request)
 {
+    constraint_free(request->constraint);
     token_counts_free(&request->counts);
     free(request->times);
     free(request->prompt_top);
@@ -266,6 +267,7 @@ octet_status request_create(const struct request_limits *limits, const int32_t *
         destroy(request);
         return status;
     }
+    request->constraint = params->constraint;
     *out = request;
     return OCTET_OK;
 }

@@ -32,6 +32,45 @@ static void deliver(struct engine *engine, struct request *request, int32_t id)
     }
 }
 
+/* What the constraint allows beside allowed_ids. NULL: everything. */
+static const uint32_t *allowed_now(struct engine *engine, struct request *request)
+{
+    uint32_t *bits = engine->mask_bits;
+    if (!request->constraint || !constraint_mask(request->constraint, bits))
+        return request->allowed_bits;
+    if (request->allowed_bits) {
+        int32_t words = (engine->executor.vocab_size + 31) / 32;
+        for (int32_t i = 0; i < words; i++)
+            bits[i] &= request->allowed_bits[i];
+    }
+    return bits;
+}
+
+static bool is_masked_id(const struct request *request, int32_t id)
+{
+    for (size_t i = 0; i < request->masked_id_count; i++) {
+        if (request->masked_ids[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* The constraint leaves only ids that min_tokens forbids: the text has to end here. */
+static bool must_end(const struct engine *engine, const struct request *request,
+                     const uint32_t *bits)
+{
+    if (bits != engine->mask_bits)
+        return false;
+    int32_t words = (engine->executor.vocab_size + 31) / 32;
+    for (int32_t i = 0; i < words; i++) {
+        for (uint32_t word = bits[i]; word != 0; word &= word - 1) {
+            if (!is_masked_id(request, i * 32 + __builtin_ctz(word)))
+                return false;
+        }
+    }
+    return true;
+}
+
 /* The logits of a sequence's newest token: choose the next one. */
 static void sample(struct engine *engine, struct request *request, float *logits)
 {
@@ -41,13 +80,15 @@ static void sample(struct engine *engine, struct request *request, float *logits
         return;
     }
     int32_t output_count = sequence->token_count - sequence->prompt_count;
+    const uint32_t *bits = allowed_now(engine, request);
+    bool gives_way = output_count < request->params.min_tokens && must_end(engine, request, bits);
     const struct sample_input input = {
         .logits = logits,
         .params = &request->params,
         .counts = request->has_counts ? &request->counts : NULL,
-        .allowed_bits = request->allowed_bits,
+        .allowed_bits = bits,
         .masked_ids = request->masked_ids,
-        .masked_id_count = request->masked_id_count,
+        .masked_id_count = gives_way ? 0 : request->masked_id_count,
         .seed = request->seed,
         .draw = (uint64_t)output_count,
         .output = sequence->tokens + sequence->prompt_count,
@@ -63,6 +104,8 @@ static void sample(struct engine *engine, struct request *request, float *logits
     sequence->tokens[sequence->token_count++] = id;
     if (request->has_counts)
         token_counts_add(&request->counts, id, true);
+    if (request->constraint)
+        constraint_accept(request->constraint, id);
     deliver(engine, request, id);
 }
 

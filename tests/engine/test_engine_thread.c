@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's own thread, with several others that submit, wait, read and cancel. */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "engine/engine_internal.h"
@@ -211,6 +212,53 @@ static void stopping_ends_at_once(void **state)
     close_world(&world);
 }
 
+struct gate {
+    sem_t reached, open;
+};
+
+static void wait_at_gate(void *context, const struct step_batch *batch)
+{
+    struct gate *gate = context;
+    (void)batch;
+    sem_post(&gate->reached);
+    while (sem_wait(&gate->open) != 0)
+        continue;
+}
+
+/* While a step hangs, its signs of life can be read, and what else is submitted joins them. */
+static void the_pulse_is_read_while_a_step_hangs(void **state)
+{
+    (void)state;
+    struct world world;
+    struct gate gate;
+    struct engine_pulse pulse, again;
+    open_world(&world);
+    assert_int_equal(sem_init(&gate.reached, 0, 0), 0);
+    assert_int_equal(sem_init(&gate.open, 0, 0), 0);
+    world.fake.on_step = wait_at_gate;
+    world.fake.on_step_context = &gate;
+    assert_int_equal(engine_start(world.engine, NULL), OCTET_OK);
+    struct request *first = new_request(&world, 0, 2), *second = new_request(&world, 1, 2);
+    assert_int_equal(engine_submit(world.engine, first, NULL), OCTET_OK);
+    while (sem_wait(&gate.reached) != 0)
+        continue;
+    engine_pulse(world.engine, &pulse);
+    assert_true(pulse.stepping && pulse.pending == 1 && pulse.beat_ns > 0);
+    assert_int_equal(engine_submit(world.engine, second, NULL), OCTET_OK);
+    engine_pulse(world.engine, &again);
+    assert_true(again.stepping && again.pending == 2 && again.beat_ns == pulse.beat_ns);
+    for (int i = 0; i < 10; i++)
+        sem_post(&gate.open);
+    engine_stop(world.engine, true);
+    engine_pulse(world.engine, &again);
+    assert_true(!again.stepping && again.pending == 0 && again.beat_ns > pulse.beat_ns);
+    request_release(first);
+    request_release(second);
+    close_world(&world);
+    sem_destroy(&gate.open);
+    sem_destroy(&gate.reached);
+}
+
 static void waiting_can_time_out(void **state)
 {
     (void)state;
@@ -230,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_callback_ends_with_its_reader),
         cmocka_unit_test(draining_finishes_and_refuses),
         cmocka_unit_test(stopping_ends_at_once),
+        cmocka_unit_test(the_pulse_is_read_while_a_step_hangs),
         cmocka_unit_test(waiting_can_time_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,7 +186,7 @@ static void equal_prefixes_are_shared(void **state)
     close_world(world);
 }
 
-/* A prompt in progress leaves a token and a row to each sequence behind it. */
+/* A prompt in progress leaves a token and a row to each one that decodes. */
 static void those_behind_go_on(void **state)
 {
     (void)state;
@@ -205,6 +205,99 @@ static void those_behind_go_on(void **state)
     assert_int_equal(world->plan.row_count, 3);
     first->scored = 21;
     STEP(world, {0, 21, 2}, {1, 5, 1});
+    close_world(world);
+}
+
+/* What a long prompt may delay the others' next token by. */
+static void a_mixed_step_holds_a_short_chunk(void **state)
+{
+    (void)state;
+    struct world *world = open_world(4, 64, 64, 4);
+    world->limits.mixed_prefill_tokens = 8;
+    start(world);
+    add(world, 30);
+    add(world, 20);
+    STEP(world, {0, 0, 30}, {1, 0, 20}); /* nobody decodes yet */
+    add(world, 20);
+    add(world, 5);
+    STEP(world, {0, 30, 1}, {1, 20, 1}, {2, 0, 8});
+    STEP(world, {0, 31, 1}, {1, 21, 1}, {2, 8, 8});
+    STEP(world, {0, 32, 1}, {1, 22, 1}, {2, 16, 4}, {3, 0, 4});
+    STEP(world, {0, 33, 1}, {1, 23, 1}, {2, 20, 1}, {3, 4, 1});
+    close_world(world);
+}
+
+static void prompts_in_part_are_limited(void **state)
+{
+    (void)state;
+    struct world *world = open_world(4, 64, 64, 4);
+    world->limits.prefill_chunk = 4;
+    world->limits.max_partial_prefills = 1;
+    start(world);
+    add(world, 10);
+    add(world, 10);
+    add(world, 2);
+    STEP(world, {0, 0, 4});
+    STEP(world, {0, 4, 4});
+    STEP(world, {0, 8, 2}, {1, 0, 4}); /* the first will be done: the second may begin */
+    STEP(world, {0, 10, 1}, {1, 4, 4});
+    STEP(world, {0, 11, 1}, {1, 8, 2}, {2, 0, 2});
+    close_world(world);
+}
+
+static void short_prompts_pass_long_ones(void **state)
+{
+    (void)state;
+    struct world *world = open_world(4, 64, 64, 4);
+    world->limits.prefill_chunk = 6;
+    world->limits.long_prefill_tokens = 6;
+    world->limits.max_long_partial_prefills = 1;
+    start(world);
+    add(world, 12);
+    add(world, 12); /* as long: waits for the first one's prompt */
+    add(world, 6);
+    STEP(world, {0, 0, 6}, {2, 0, 6});
+    assert_int_equal(world->scheduler.deferred_count, 1);
+    STEP(world, {0, 6, 6}, {2, 6, 1}, {1, 0, 6});
+    /* In order again, though the second one came last. */
+    STEP(world, {0, 12, 1}, {1, 6, 6}, {2, 7, 1});
+    close_world(world);
+}
+
+static void whole_prompts_wait_for_a_step_with_room(void **state)
+{
+    (void)state;
+    struct world *world = open_world(4, 256, 200, 4);
+    world->limits.whole_prompts = true;
+    start(world);
+    add(world, 200);
+    add(world, 60);
+    add(world, 5); /* would fit, and waits behind */
+    STEP(world, {0, 0, 200});
+    STEP(world, {0, 200, 1}, {1, 0, 60}, {2, 0, 5});
+    close_world(world);
+}
+
+static void priorities_decide_who_gives_way(void **state)
+{
+    (void)state;
+    struct world *world = open_world(4, 64, 8, 4);
+    world->limits.by_priority = true;
+    start(world);
+    add(world, 16);
+    STEP(world, {0, 0, 16});
+    struct sequence *urgent = add(world, 12);
+    scheduler_remove(&world->scheduler, urgent);
+    urgent->state = SEQUENCE_NEW;
+    urgent->priority = -1;
+    scheduler_add(&world->scheduler, urgent);
+    STEP(world, {0, 16, 1}, {1, 0, 12});
+    assert_ptr_equal(world->scheduler.running[0], urgent);
+    urgent->token_count = 13;
+    scheduler_plan(&world->scheduler, &world->plan);
+    assert_int_equal(world->plan.entry_count, 1);
+    assert_ptr_equal(world->plan.entries[0].sequence, urgent);
+    assert_int_equal(world->sequences[0].preemptions, 1);
     close_world(world);
 }
 
@@ -291,6 +384,11 @@ int main(void)
         cmocka_unit_test(the_latest_gives_way_and_is_recomputed),
         cmocka_unit_test(equal_prefixes_are_shared),
         cmocka_unit_test(those_behind_go_on),
+        cmocka_unit_test(a_mixed_step_holds_a_short_chunk),
+        cmocka_unit_test(prompts_in_part_are_limited),
+        cmocka_unit_test(short_prompts_pass_long_ones),
+        cmocka_unit_test(whole_prompts_wait_for_a_step_with_room),
+        cmocka_unit_test(priorities_decide_who_gives_way),
         cmocka_unit_test(admission_keeps_room_for_the_next_steps),
         cmocka_unit_test(a_batch_says_what_the_plan_says),
         cmocka_unit_test(limits_that_cannot_work_are_refused),

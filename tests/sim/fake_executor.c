@@ -137,8 +137,10 @@ static octet_status step(void *context, const struct step_batch *batch, float *l
     fake->step_count++;
     if (!check_batch(fake, batch))
         return error_set(err, OCTET_USAGE, "fake: %s", fake->complaint);
-    if (fake->fail_next) {
-        fake->fail_next = false;
+    if (fake->on_step)
+        fake->on_step(fake->on_step_context, batch);
+    if (fake->fail_next > 0) {
+        fake->fail_next--;
         return error_set(err, OCTET_DEVICE, "fake: the step was told to fail");
     }
     if (fake->delay_us > 0)

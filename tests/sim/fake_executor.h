@@ -17,9 +17,12 @@ struct fake_executor {
     uint64_t *values; /* [max_tokens] of the present step */
     int32_t step_count;
     int32_t delay_us;    /* a step takes this long */
-    bool fail_next;      /* the next step answers OCTET_DEVICE */
+    int fail_next;       /* so many next steps answer OCTET_DEVICE */
     int32_t nan_row;     /* this row of the next step is NaN; -1: none */
     char complaint[256]; /* what was wrong with a batch; "" while all was right */
+    /* Called before a step is computed; NULL: nobody. */
+    void (*on_step)(void *context, const struct step_batch *batch);
+    void *on_step_context;
 };
 
 bool fake_executor_init(struct fake_executor *fake, int32_t vocab_size, int32_t block_size,
