@@ -46,7 +46,11 @@ struct request_fields {
     const struct json *stream_options;
     int64_t stream_interval;
     bool stream, echo, include_stop, skip_special, spaces_between_special;
-    bool return_token_ids, tokens_as_token_ids, return_token_strs;
+    bool return_token_ids, tokens_as_token_ids;
+
+    /* /tokenize and /detokenize. */
+    const struct json *content, *tokens;
+    bool with_pieces, return_token_strs;
 };
 
 /* Owns everything of a request; the api_request is its first member. */
@@ -135,8 +139,10 @@ octet_status chat_prompt_render(struct request_parse *parse);
 
 /* prompt_fields.c */
 
-/* The ids of prompts[index], from its text if it has no ids; truncated where that was asked for;
- * refused when it leaves no room. param: its path. */
+/* The ids of prompts[index] from its text, however many they are. */
+octet_status prompt_fields_ids(struct request_parse *parse, size_t index);
+/* The same where there are no ids yet; truncated where that was asked for; refused when the prompt
+ * leaves no room. param: its path. */
 octet_status prompt_fields_encode(struct request_parse *parse, size_t index, const char *param);
 /* max_tokens within what the longest prompt leaves. */
 octet_status prompt_fields_limit(struct request_parse *parse);

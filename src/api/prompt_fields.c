@@ -87,21 +87,28 @@ static void truncate_ids(const struct request_parse *parse, struct api_prompt *p
     prompt->id_count = keep;
 }
 
+octet_status prompt_fields_ids(struct request_parse *parse, size_t index)
+{
+    struct api_prompt *prompt = &parse->request->prompts[index];
+    struct token_ids ids = {0};
+    octet_status status =
+        encode(parse, prompt->text, prompt->text_size, parse->fields.add_special_tokens, &ids);
+    if (status != OCTET_OK) {
+        token_ids_free(&ids);
+        return status;
+    }
+    prompt->ids = ids.ids;
+    prompt->id_count = ids.count;
+    return OCTET_OK;
+}
+
 octet_status prompt_fields_encode(struct request_parse *parse, size_t index, const char *param)
 {
     struct api_prompt *prompt = &parse->request->prompts[index];
     if (prompt->text) {
         if (parse->fields.truncate_prompt_tokens == FIELD_ABSENT)
             RETURN_IF_ERROR(refuse_far_too_long(parse, prompt->text, prompt->text_size, param));
-        struct token_ids ids = {0};
-        octet_status status =
-            encode(parse, prompt->text, prompt->text_size, parse->fields.add_special_tokens, &ids);
-        if (status != OCTET_OK) {
-            token_ids_free(&ids);
-            return status;
-        }
-        prompt->ids = ids.ids;
-        prompt->id_count = ids.count;
+        RETURN_IF_ERROR(prompt_fields_ids(parse, index));
     }
     truncate_ids(parse, prompt);
     if (prompt->id_count == 0)
