@@ -31,7 +31,11 @@ struct server_options {
     const char *const *allowed_origins, *const *allowed_methods, *const *allowed_headers;
     size_t allowed_origin_count, allowed_method_count, allowed_header_count; /* 0: "*" */
     bool allow_credentials;
-    bool access_log;                      /* a line a request */
+    bool access_log; /* a line a request */
+    /* Receives the lines of the access log, without '\n', on a thread of their own, which may
+     * block; NULL: they go to the log's sink. */
+    void (*write_line)(void *context, const char *line);
+    void *write_line_context;
     const char *const *access_log_except; /* paths without one */
     size_t access_log_except_count;
     bool log_requests, log_outputs;
