@@ -418,14 +418,15 @@ MARKDOWN = [
     ("a *b* __c__ ~~d~~ e_f_g", "<p>a <em>b</em> <strong>c</strong> <del>d</del> e_f_g</p>"),
     ("2 * 3 * 4 and \\*x\\*", "<p>2 * 3 * 4 and *x*</p>"),
     ("**a *b* c**", "<p><strong>a <em>b</em> c</strong></p>"),
+    ("***a*** **b *c***", "<p><strong><em>a</em></strong> <strong>b <em>c</em></strong></p>"),
     ("``a ` b`` `**c**`", "<p><code>a ` b</code> <code>**c**</code></p>"),
     ("one\ntwo\n\nthree", "<p>one<br>two</p><p>three</p>"),
     ("## T `x`\ntext", "<h2>T <code>x</code></h2><p>text</p>"),
     ("- a\n- b\n  - c\n\n  more\n- d", "<ul><li>a</li><li>b<ul><li>c</li></ul>more</li><li>d</li></ul>"),
     ("3. a\n4. b\n- c", '<ol start="3"><li>a</li><li>b</li></ol><ul><li>c</li></ul>'),
     ("> a\n> > b\n\n---", "<blockquote><p>a</p><blockquote><p>b</p></blockquote></blockquote><hr>"),
-    ("a | b\n--|--\n1 | `x`", "<table><thead><tr><th>a</th><th>b</th></tr></thead>"
-     "<tbody><tr><td>1</td><td><code>x</code></td></tr></tbody></table>"),
+    ("a | b\n--|--\n1 \\| 2 | `x` |", "<table><thead><tr><th>a</th><th>b</th></tr></thead>"
+     "<tbody><tr><td>1 | 2</td><td><code>x</code></td></tr></tbody></table>"),
     ("- a\n\t- b", "<ul><li>a<ul><li>b</li></ul></li></ul>"),
     ("- \n\n- x\n1) y", '<ul><li></li><li>x</li></ul><ol start="1"><li>y</li></ol>'),
 ]
@@ -505,6 +506,17 @@ def test_contrast(page, theme):
                      ".code button", "th", ".thinking summary", ".note", ".error", ".error .kind",
                      ".stats", ".edit", "#notice span", "#hint span", "#send", "#text"):
         assert contrast(page, selector) >= 4.5, selector
+
+
+def test_everything_that_can_be_used_has_a_name(page):
+    page.answer_to(QUESTION)
+    usable = "button, select, textarea, input, #turns"
+    shown = [node for node in page.all(usable) if node.is_displayed()]
+    names = [node.accessible_name for node in shown]
+    page.one("#open-settings").click()
+    dialog = [node for node in page.all("dialog, dialog :is(button, select, textarea, input)")]
+    names += [node.accessible_name for node in dialog]
+    assert len(shown) >= 9 and len(dialog) >= 12 and all(names), names
 
 
 def test_dark_mode_follows_the_system_and_the_button(page):
