@@ -29,6 +29,7 @@ static octet_status choice_init(const struct api_request *request, uint64_t seed
         .stops = (const char *const *)request->stops,
         .stop_count = request->stop_count,
         .include_stop = request->include_stop,
+        .min_tokens = request->sampling.min_tokens > 0 ? (size_t)request->sampling.min_tokens : 0,
     };
     RETURN_IF_ERROR(text_stream_new(request->model->tokenizer, &options, &choice->text, err));
     if (request->kind == API_CHAT)

@@ -2,6 +2,10 @@
 /*
  * What the engine says of the choices of a request -> the JSON body or the SSE stream. Both are
  * made by the same code from the same tokens, so that they cannot differ. One thread at a time.
+ *
+ * Shapes are OpenAI's; further keys (stop_reason, token_ids, prompt_token_ids, prompt_logprobs,
+ * metrics) are vLLM's. finish_reason is "stop", "length" or "tool_calls" (a choice with tool calls
+ * that ended by itself, unless the request named the tool), nothing else.
  */
 #ifndef API_API_RESPONSE_H
 #define API_API_RESPONSE_H
@@ -22,8 +26,12 @@ void api_response_free(struct api_response *response); /* NULL is fine */
  * read (finish_reason FINISH_NONE while it goes on, counts and times for usage). prompt_logprobs:
  * request_prompt_logprobs(), needed with the first tokens or the end where they were asked for.
  * When the request streams, `out` receives one event a token ("data: {...}\n\n"), the last of them
- * with the finish reason. A choice that has finished ignores further tokens.
- * error: the sentence of FINISH_ERROR, else NULL. False when out of memory.
+ * with the finish reason; in chat one with the role comes before the first. A stream_interval k
+ * makes that one event for the first token, one for every k further ones and one for the last.
+ * A choice that has finished ignores further tokens. FINISH_ABORT ends it without an event.
+ * error: the sentence of FINISH_ERROR, else NULL; a stream receives it as an error event, after
+ * which only [DONE] is written. False when out of memory: the response is good for
+ * api_response_free() only.
  */
 bool api_response_feed(struct api_response *response, size_t choice,
                        const struct token_event *events, size_t count,

@@ -26,6 +26,7 @@ struct text_stream {
     struct stop *stops;
     size_t stop_count;
     bool include_stop;
+    size_t min_tokens, tokens; /* ... and how many came so far */
     int stopped;
     struct buffer pending; /* decoded text that is not shown yet */
 };
@@ -78,6 +79,7 @@ octet_status text_stream_new(const struct tokenizer *tokenizer,
     buffer_init(&stream->pending, PENDING_LIMIT);
     stream->stops = stops;
     stream->include_stop = options->include_stop;
+    stream->min_tokens = options->min_tokens;
     stream->stopped = -1;
     octet_status status = OCTET_OK;
     for (size_t i = 0; i < options->stop_count && status == OCTET_OK; i++) {
@@ -127,7 +129,8 @@ static bool show(struct text_stream *stream, size_t from, bool all, struct buffe
     struct buffer *pending = &stream->pending;
     size_t certain = pending->size;
     for (size_t i = from; i < pending->size && stream->stopped < 0; i++) {
-        stream->stopped = advance_all(stream, pending->data[i]);
+        int found = advance_all(stream, pending->data[i]);
+        stream->stopped = stream->tokens > stream->min_tokens ? found : -1;
         if (stream->stopped >= 0)
             certain = i + 1 - (stream->include_stop ? 0 : stream->stops[stream->stopped].size);
     }
@@ -149,6 +152,7 @@ bool text_stream_push(struct text_stream *stream, int32_t id, struct buffer *out
     if (stream->stopped >= 0)
         return true;
     size_t from = stream->pending.size;
+    stream->tokens++;
     return detokenizer_push(&stream->detokenizer, id, &stream->pending) &&
            show(stream, from, false, out);
 }

@@ -24,6 +24,7 @@ struct text_stream_options {
     const char *const *stops; /* stop_count strings, copied */
     size_t stop_count;
     bool include_stop; /* show the stop string that was found (vLLM: include_stop_str_in_output) */
+    size_t min_tokens; /* stop strings that end within the first so many tokens do not count */
 };
 
 /*

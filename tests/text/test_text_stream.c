@@ -158,6 +158,29 @@ static void test_shows_at_once(void **state)
     tokenizer_close(tokenizer);
 }
 
+/* As in vLLM, a stop string counts when its end lies beyond the first min_tokens tokens. */
+static void test_min_tokens(void **state)
+{
+    static const char *const stops[] = {"bc"};
+    static const char *const shown[] = {"", "a", "a", "abc", "abc", "abcbcd"};
+    struct tokenizer *tokenizer = open_tokenizer();
+    (void)state;
+    for (size_t min_tokens = 1; min_tokens <= 5; min_tokens++) {
+        struct text_stream_options options = {
+            .stops = stops, .stop_count = 1, .min_tokens = min_tokens};
+        struct token_ids ids = {0};
+        for (const char *at = "abcbcd"; *at; at++) {
+            char one[2] = {*at, '\0'};
+            assert_true(token_ids_push(&ids, tokenizer_token_id(tokenizer, one)));
+        }
+        struct outcome found = stream_outcome(tokenizer, &options, &ids);
+        assert_string_equal(found.shown, shown[min_tokens]);
+        assert_int_equal(found.stopped, min_tokens < 5 ? 0 : -1);
+        token_ids_free(&ids);
+    }
+    tokenizer_close(tokenizer);
+}
+
 static void test_finish_gives_the_rest(void **state)
 {
     static const char *const stops[] = {"cdx", "\xEF\xBF\xBD!"};
@@ -221,11 +244,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_cut),
-        cmocka_unit_test(test_shows_at_once),
-        cmocka_unit_test(test_finish_gives_the_rest),
-        cmocka_unit_test(test_special_tokens),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_every_cut),      cmocka_unit_test(test_shows_at_once),
+        cmocka_unit_test(test_min_tokens),     cmocka_unit_test(test_finish_gives_the_rest),
+        cmocka_unit_test(test_special_tokens), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
