@@ -2,7 +2,6 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
-#include "base/status.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/terminal.h"
@@ -10,9 +9,7 @@
 static octet_status (*const command_functions[CMD_COUNT])(const struct args *,
                                                           struct octet_error *) = {
     [CMD_INFER] = command_infer,           [CMD_CHAT] = command_chat,
-#ifdef OCTET_SERVES
     [CMD_SERVE] = command_serve,
-#endif
     [CMD_COMPLETE] = command_complete,     [CMD_CONVERT] = command_convert,
     [CMD_INSPECT] = command_inspect,       [CMD_VERIFY] = command_verify,
     [CMD_TOKENIZE] = command_tokenize,     [CMD_DETOKENIZE] = command_detokenize,
@@ -81,9 +78,7 @@ int main(int argc, char **argv)
         printf("octet %s\n", octet_version());
     } else if (status == OCTET_OK) {
         terminal_log_to_stderr(args_flag(&args, OPT_QUIET, false));
-        status = command_functions[command->id]
-                     ? command_functions[command->id](&args, &err)
-                     : error_set(&err, OCTET_UNSUPPORTED, "this build has no server");
+        status = command_functions[command->id](&args, &err);
     }
     int code = print_and_check(status, &err);
     args_free(&args);
