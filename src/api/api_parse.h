@@ -57,6 +57,7 @@ struct request_fields {
 struct request_owner {
     struct api_request request;
     struct arena arena; /* its strings and arrays, but for those of the prompts */
+    struct json *tools; /* rules.tool_schemas */
 };
 
 struct request_parse {

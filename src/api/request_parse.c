@@ -171,6 +171,7 @@ void api_request_free(struct api_request *request)
         free(request->prompts[i].text);
         free(request->prompts[i].ids);
     }
+    json_free(owner->tools);
     arena_free(&owner->arena);
     free(owner);
 }

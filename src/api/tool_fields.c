@@ -227,6 +227,8 @@ octet_status tool_fields_apply(struct request_parse *parse)
                                    "\"auto\" tool choice requires --enable-auto-tool-choice and "
                                    "--tool-call-parser to be set");
         rules->tools = parse->model->tools;
+        parse->owner->tools = json_share(parse->tools);
+        rules->tool_schemas = parse->owner->tools;
         break;
     case TOOL_MODE_REQUIRED:
     case TOOL_MODE_NAMED:
