@@ -95,6 +95,7 @@ void response_write_reason(const struct api_response *response, const struct cho
 /* "stop_reason": null, a stop string or a token's id. */
 void response_write_stop(const struct api_response *response, const struct choice *choice,
                          struct buffer *out);
+void response_write_number(uint64_t number, struct buffer *out); /* printf is slow */
 void response_write_ids(const int32_t *ids, size_t count, struct buffer *out);
 /* The usage of one choice, or of all where choice is NULL. */
 void response_write_usage(const struct api_response *response, const struct choice *choice,

@@ -8,13 +8,49 @@
 
 #include "base/utf8.h"
 
+/*
+ * The usual range, quickly: the fewest decimals k so that m / 10^k is the float again, m the
+ * nearest integer. Both are exact in double (m < 2^53, k <= 22), so the division is the decimal's
+ * nearest double, and nine digits always suffice.
+ */
+static bool format_fast(double value, char out[32])
+{
+    if (!(value >= 1e-4 && value < 1e4))
+        return false;
+    double power = 1, digits = nearbyint(value);
+    int decimals = 0;
+    while ((float)(digits / power) != (float)value) {
+        power *= 10;
+        digits = nearbyint(value * power);
+        if (++decimals > 13)
+            return false;
+    }
+    char text[24];
+    int at = (int)sizeof text;
+    uint64_t left = (uint64_t)digits;
+    for (int i = 0; i < decimals; i++, left /= 10)
+        text[--at] = (char)('0' + left % 10);
+    if (decimals == 0)
+        text[--at] = '0';
+    text[--at] = '.';
+    do {
+        text[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    out[0] = '-';
+    memcpy(out + 1, text + at, sizeof text - (size_t)at);
+    out[1 + sizeof text - (size_t)at] = '\0';
+    return true;
+}
+
 void logprob_format(float logprob, char out[32])
 {
     float value = logprob > LOGPROB_FLOOR ? logprob : LOGPROB_FLOOR; /* NaN is the floor, too */
-    /* Nine digits always read back; fewer often do. */
+    if (format_fast(-(double)value, out))
+        return;
     for (int digits = 6; digits <= 9; digits++) {
         snprintf(out, 32, "%.*g", digits, (double)value);
-        if (digits == 9 || strtof(out, NULL) == value)
+        if (strtof(out, NULL) == value)
             break;
     }
     if (!strpbrk(out, ".,e"))
@@ -121,8 +157,11 @@ static void write_chat_token(struct api_response *response, int32_t id, float lo
     buffer_append_str(out, ",\"bytes\":[");
     size_t size;
     const char *bytes = tokenizer_token_bytes(response->request->model->tokenizer, id, &size);
-    for (size_t i = 0; i < size; i++)
-        buffer_printf(out, i ? ",%u" : "%u", (unsigned)(unsigned char)bytes[i]);
+    for (size_t i = 0; i < size; i++) {
+        if (i > 0)
+            buffer_append_char(out, ',');
+        response_write_number((unsigned char)bytes[i], out);
+    }
     buffer_append_char(out, ']');
 }
 
@@ -186,7 +225,7 @@ void logprob_add_completion(struct api_response *response, struct logprob_lists 
         buffer_append_char(&lists->offsets, ',');
     }
     write_token(response, id, true, &lists->tokens);
-    buffer_printf(&lists->offsets, "%zu", offset);
+    response_write_number(offset, &lists->offsets);
     if (!position) {
         buffer_append_str(&lists->values, "null");
         buffer_append_str(&lists->tops, "null");

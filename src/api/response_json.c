@@ -77,6 +77,17 @@ void response_write_stop(const struct api_response *response, const struct choic
         buffer_append_str(out, "null");
 }
 
+void response_write_number(uint64_t number, struct buffer *out)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    buffer_append(out, digits + at, sizeof digits - at);
+}
+
 void response_write_ids(const int32_t *ids, size_t count, struct buffer *out)
 {
     buffer_append_char(out, '[');

@@ -23,6 +23,13 @@ struct fixture {
     struct api_request request;
 };
 
+/* Made-up numbers of a test program. */
+static inline struct rng *fixture_rng(void)
+{
+    static struct rng rng = {.seed = 3};
+    return &rng;
+}
+
 static inline void fixture_open(struct fixture *fixture)
 {
     struct octet_error err;
@@ -166,6 +173,69 @@ static inline void feed_all(struct api_response *response, const struct script *
         }
     }
     assert_true(api_response_finished(response));
+}
+
+#define HEAD(object, id)                                                                           \
+    "{\"id\":\"" id "\",\"object\":\"" object "\",\"created\":1700000000,\"model\":\"m\","
+#define CHUNK "data: " HEAD("chat.completion.chunk", "chatcmpl-x")
+#define TEXT_CHUNK "data: " HEAD("text_completion", "cmpl-x")
+#define TAIL ",\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+#define DONE "data: [DONE]\n\n"
+
+/* The tokenizer's own ids of text, ended by the end-of-text token when `eos`. */
+static inline struct script script_text(const struct fixture *fixture, const char *text,
+                                        int32_t top, bool eos)
+{
+    struct token_ids ids = {0};
+    struct octet_error err;
+    assert_int_equal(
+        tokenizer_encode(fixture->tokenizer, text, strlen(text), SPECIAL_NONE, false, &ids, &err),
+        OCTET_OK);
+    if (eos)
+        assert_true(token_ids_push(&ids, fixture_eos));
+    struct script script = script_new(ids.ids, ids.count, top, fixture_rng());
+    if (eos) {
+        script.reason = FINISH_STOP;
+        script.stop_token = fixture_eos;
+    }
+    token_ids_free(&ids);
+    return script;
+}
+
+/* The whole answer of scripts, one a choice; free() the result. */
+static inline char *answer_of(const struct api_request *request, const struct script *scripts)
+{
+    struct buffer out;
+    buffer_init(&out, TEXT_LIMIT);
+    struct api_response *response = response_open(request);
+    feed_all(response, scripts, api_request_choices(request), 1, fixture_rng(), NULL, 0, &out);
+    assert_true(request->stream ? api_response_end(response, &out)
+                                : api_response_body(response, &out));
+    api_response_free(response);
+    return buffer_take(&out, NULL);
+}
+
+static inline void assert_answer(const struct api_request *request, const struct script *scripts,
+                                 const char *expected)
+{
+    char *text = answer_of(request, scripts);
+    if (strcmp(text, expected) != 0)
+        fail_msg("got:\n%s\nexpected:\n%s", text, expected);
+    free(text);
+}
+
+static inline int fixture_set_up(void **state)
+{
+    static struct fixture fixture;
+    fixture_open(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
+static inline int fixture_tear_down(void **state)
+{
+    fixture_close(*state);
+    return 0;
 }
 
 #endif

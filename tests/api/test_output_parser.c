@@ -189,7 +189,8 @@ static struct json *load_tools(void)
 {
     struct json *tools;
     struct octet_error err;
-    if (json_parse(case_tools, strlen(case_tools), LIMIT, "tools", &tools, &err) != OCTET_OK)
+    if (json_parse(parser_case_tools, strlen(parser_case_tools), LIMIT, "tools", &tools, &err) !=
+        OCTET_OK)
         fail_msg("%s", err.message);
     return tools;
 }
@@ -209,7 +210,7 @@ static void test_cases(void **state)
 {
     (void)state;
     struct json *tools = load_tools();
-    for (size_t i = 0; i < PARSER_CASE_COUNT; i++) {
+    for (size_t i = 0; i < parser_case_count; i++) {
         const struct parser_case *example = &parser_cases[i];
         struct output_rules rules = case_rules(example, tools);
         struct outcome outcome = parse_whole(&rules, example->text, strlen(example->text));
@@ -237,7 +238,7 @@ static void test_every_cut(void **state)
     (void)state;
     struct rng rng = {.seed = test_seed()};
     struct json *tools = load_tools();
-    for (size_t i = 0; i < PARSER_CASE_COUNT; i++) {
+    for (size_t i = 0; i < parser_case_count; i++) {
         const struct parser_case *example = &parser_cases[i];
         struct output_rules rules = case_rules(example, tools);
         check_all_cuts(&rules, example->text, strlen(example->text), &rng);
@@ -451,7 +452,7 @@ static void test_no_memory(void **state)
 {
     (void)state;
     struct json *tools = load_tools();
-    for (size_t i = 0; i < PARSER_CASE_COUNT; i++) {
+    for (size_t i = 0; i < parser_case_count; i++) {
         const struct parser_case *example = &parser_cases[i];
         struct output_rules rules = case_rules(example, tools);
         for (size_t n = 0;; n++) {
