@@ -67,11 +67,15 @@ static octet_status refuse_far_too_long(struct request_parse *parse, const char 
 }
 
 /* Keep the last ids (the first with truncation_side "right"). */
-static void truncate_ids(const struct request_parse *parse, struct api_prompt *prompt)
+static octet_status truncate_ids(struct request_parse *parse, struct api_prompt *prompt)
 {
     int64_t most = parse->fields.truncate_prompt_tokens;
+    const char *side = parse->fields.truncation_side;
+    bool right = side && strcmp(side, "right") == 0;
+    if (side && !right && strcmp(side, "left") != 0)
+        return request_invalid(parse, "truncation_side", "truncation_side: expected left or right");
     if (most == FIELD_ABSENT)
-        return;
+        return OCTET_OK;
     if (most == -1) {
         int32_t answer = parse->request->sampling.max_tokens;
         most = parse->model->max_model_len - (answer > 0 ? answer : 1);
@@ -79,12 +83,12 @@ static void truncate_ids(const struct request_parse *parse, struct api_prompt *p
     if (most < 0)
         most = 0;
     if ((uint64_t)most >= prompt->id_count)
-        return;
+        return OCTET_OK;
     size_t keep = (size_t)most;
-    const char *side = parse->fields.truncation_side;
-    if (!side || strcmp(side, "right") != 0)
+    if (!right)
         memmove(prompt->ids, prompt->ids + (prompt->id_count - keep), keep * sizeof *prompt->ids);
     prompt->id_count = keep;
+    return OCTET_OK;
 }
 
 octet_status prompt_fields_ids(struct request_parse *parse, size_t index)
@@ -110,7 +114,7 @@ octet_status prompt_fields_encode(struct request_parse *parse, size_t index, con
             RETURN_IF_ERROR(refuse_far_too_long(parse, prompt->text, prompt->text_size, param));
         RETURN_IF_ERROR(prompt_fields_ids(parse, index));
     }
-    truncate_ids(parse, prompt);
+    RETURN_IF_ERROR(truncate_ids(parse, prompt));
     if (prompt->id_count == 0)
         return api_error_set(parse->error, 400, "invalid_value", param,
                              "Either prompt or prompt_embeds must be provided and non-empty.");

@@ -172,6 +172,7 @@ void api_request_free(struct api_request *request)
         free(request->prompts[i].ids);
     }
     json_free(owner->tools);
+    grammar_free(request->grammar);
     arena_free(&owner->arena);
     free(owner);
 }

@@ -79,7 +79,8 @@ bool request_model_open(struct request_model *out, const char *template_path)
     buffer_init(&source, (size_t)1 << 20);
     bool fine = file_read_all(template_path, (size_t)1 << 20, &source, &err) == OCTET_OK &&
                 tokenizer_open("models/demo", &out->tokenizer, &err) == OCTET_OK;
-    fine = fine && request_model_set_template(out, buffer_text(&source));
+    fine = fine && request_model_set_template(out, buffer_text(&source)) &&
+           grammar_vocab_new(out->tokenizer, 4096, eos_ids, 2, &out->vocab, &err) == OCTET_OK;
     buffer_free(&source);
     if (fine)
         fill(out);
@@ -91,6 +92,7 @@ bool request_model_open(struct request_model *out, const char *template_path)
 void request_model_close(struct request_model *model)
 {
     chat_template_free(model->chat_template);
+    grammar_vocab_free(model->vocab);
     tokenizer_close(model->tokenizer);
     free(model->source);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A served model without weights for the tests of requests: the demo model's tokenizer (4096
- * tokens), Qwen3's chat template, a context of 256 tokens.
+ * tokens), Qwen3's chat template, a context of 512 tokens.
  */
 #ifndef API_REQUEST_MODEL_H
 #define API_REQUEST_MODEL_H
@@ -9,7 +9,7 @@
 #include "api/api_request.h"
 #include "template/chat_template.h"
 
-#define REQUEST_MODEL_CONTEXT 256
+#define REQUEST_MODEL_CONTEXT 512
 
 struct request_model {
     struct api_model model;
