@@ -108,7 +108,7 @@ def scaling(args, server):
         best = max(best, rate)
 
 
-COMPUTE = re.compile(r"engine|compute|pool|worker-|octet-w|lane", re.I)
+COMPUTE = re.compile(r"octet-(engine|compute)")
 
 
 def cpu(args, server):

@@ -194,6 +194,8 @@ void engine_pulse(const struct engine *engine, struct engine_pulse *out);
 
 /* Too many steps failed one after another (ENGINE_FAILED_STEPS); it never becomes false again. */
 bool engine_failed(const struct engine *engine);
+/* The largest logprobs and prompt_logprobs of a request. */
+int32_t engine_max_logprobs(const struct engine *engine);
 
 /*
  * Logits of every position of one sequence, in chunks through the pool; row(context, position,

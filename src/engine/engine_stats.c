@@ -112,3 +112,8 @@ bool engine_failed(const struct engine *engine)
 {
     return atomic_load(&engine->pulse.failed);
 }
+
+int32_t engine_max_logprobs(const struct engine *engine)
+{
+    return engine->options.max_logprobs;
+}

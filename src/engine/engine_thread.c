@@ -37,6 +37,7 @@ static void *thread_main(void *argument)
 {
     struct engine *engine = argument;
     bool worked = true;
+    pthread_setname_np(pthread_self(), "octet-engine");
     while (wait_for_work(engine, !worked)) {
         struct octet_error err;
         if (engine_step(engine, &worked, &err) != OCTET_OK)

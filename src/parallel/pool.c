@@ -86,6 +86,7 @@ static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
     struct pool *pool = worker->pool;
+    pthread_setname_np(pthread_self(), "octet-compute");
     uint32_t seen = 0;
     for (;;) {
         bool hot = atomic_load_explicit(&pool->hot, memory_order_relaxed);

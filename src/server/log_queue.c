@@ -46,6 +46,7 @@ static void write_out(const struct log_queue *queue, const struct queued_line *l
 static void *thread_main(void *argument)
 {
     struct log_queue *queue = argument;
+    pthread_setname_np(pthread_self(), "octet-log");
     pthread_mutex_lock(&queue->mutex);
     for (;;) {
         while (queue->count == 0 && !queue->stopping)

@@ -125,6 +125,7 @@ octet_status server_attach(struct server *server, struct runtime *runtime,
     complete.tokenizer = runtime_tokenizer(runtime);
     complete.vocab_size = (int32_t)plan->config.vocab_size;
     complete.max_model_len = plan->max_model_len;
+    complete.max_logprobs = engine_max_logprobs(runtime_engine(runtime));
     runtime_sampling_defaults(runtime, &complete.defaults);
     complete.eos_ids = runtime_eos_ids(runtime, &complete.eos_id_count);
     if (runtime_has_chat_template(runtime)) {

@@ -216,6 +216,7 @@ static void tick(struct watch *watch, uint64_t now_ns)
 static void *thread_main(void *argument)
 {
     struct watch *watch = argument;
+    pthread_setname_np(pthread_self(), "octet-watch");
     struct epoll_event events[EVENTS];
     uint64_t next_ns = clock_now_ns();
     while (!atomic_load(&watch->stopping)) {

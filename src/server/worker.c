@@ -31,6 +31,7 @@ static struct exchange *take(struct workers *workers)
 static void *thread_main(void *argument)
 {
     struct workers *workers = argument;
+    pthread_setname_np(pthread_self(), "octet-request");
     pthread_mutex_lock(&workers->mutex);
     for (;;) {
         while (!workers->head && !workers->stopping)
