@@ -166,29 +166,34 @@ octet_status request_new(const struct engine *engine, const int32_t *prompt, siz
 }
 
 /* Under the lock. */
-static octet_status check_queue(const struct engine *engine, const struct request *request,
-                                struct octet_error *err)
+static octet_status check_queue(const struct engine *engine, struct request *const *requests,
+                                size_t count, struct octet_error *err)
 {
     const struct engine_options *options = &engine->options;
+    int64_t tokens = engine->queued_tokens;
     if (engine_failed(engine))
         return error_set(err, OCTET_DEVICE, "the engine has failed: %s",
                          engine->last_error.message);
-    if (request->submitted)
-        return error_set(err, OCTET_STATE, "the request was submitted before");
+    for (size_t i = 0; i < count; i++) {
+        if (requests[i]->submitted)
+            return error_set(err, OCTET_STATE, "the request was submitted before");
+        tokens += requests[i]->sequence.prompt_count;
+    }
     if (engine->refusing)
         return error_set(err, OCTET_STATE, "the engine is stopping and takes no new requests");
-    if (options->max_queued > 0 && engine->unfinished >= options->max_queued)
+    if (options->max_queued > 0 && engine->unfinished > 0 &&
+        (size_t)engine->unfinished + count > (size_t)options->max_queued)
         return error_set(err, OCTET_LIMIT,
-                         "the queue is full: %d requests are unfinished, which is the limit; try "
-                         "again later",
-                         engine->unfinished);
-    int64_t tokens = engine->queued_tokens + request->sequence.prompt_count;
+                         "the queue is full: %d requests are unfinished, where the limit is %d; "
+                         "try again later",
+                         engine->unfinished, options->max_queued);
     if (options->max_queued_tokens > 0 && engine->queued_tokens > 0 &&
         tokens > options->max_queued_tokens)
         return error_set(err, OCTET_LIMIT,
                          "the queue is full: %lld prompt tokens wait and this request would add "
-                         "%d, where the limit is %lld; try again later",
-                         (long long)engine->queued_tokens, request->sequence.prompt_count,
+                         "%lld, where the limit is %lld; try again later",
+                         (long long)engine->queued_tokens,
+                         (long long)(tokens - engine->queued_tokens),
                          (long long)options->max_queued_tokens);
     return OCTET_OK;
 }
@@ -220,14 +225,20 @@ static void enqueue(struct engine *engine, struct request *request)
     pthread_cond_signal(&engine->wake);
 }
 
-octet_status engine_submit(struct engine *engine, struct request *request, struct octet_error *err)
+octet_status engine_submit_all(struct engine *engine, struct request *const *requests, size_t count,
+                               struct octet_error *err)
 {
     pthread_mutex_lock(&engine->mutex);
-    octet_status status = check_queue(engine, request, err);
-    if (status == OCTET_OK)
-        enqueue(engine, request);
+    octet_status status = check_queue(engine, requests, count, err);
+    for (size_t i = 0; status == OCTET_OK && i < count; i++)
+        enqueue(engine, requests[i]);
     pthread_mutex_unlock(&engine->mutex);
     return status;
+}
+
+octet_status engine_submit(struct engine *engine, struct request *request, struct octet_error *err)
+{
+    return engine_submit_all(engine, &request, 1, err);
 }
 
 void engine_cancel(struct engine *engine, struct request *request)

@@ -31,8 +31,8 @@ struct engine_options {
     bool priority_scheduling;             /* by params.priority, then by arrival */
     int32_t max_queued; /* submitted and not finished, beyond which submit says OCTET_LIMIT; 0: no
                            limit */
-    int64_t max_queued_tokens; /* prompt tokens submitted and never scheduled, likewise; one request
-                                  may exceed it while no other waits; 0: no limit */
+    int64_t max_queued_tokens; /* prompt tokens submitted and never scheduled, likewise; whoever
+                                  comes while nobody waits may exceed it; 0: no limit */
     uint64_t queue_timeout_ns; /* never scheduled for so long: ends as FINISH_ERROR with
                                   OCTET_LIMIT; 0: no limit */
     int32_t max_logprobs;      /* largest logprobs and prompt_logprobs; 20 as in vLLM */
@@ -87,6 +87,13 @@ void request_set_notify(struct request *request, void (*notify)(void *context), 
 /* Errors: OCTET_LIMIT (the queue is full), OCTET_STATE (submitted before; engine is stopping),
  * OCTET_DEVICE (the engine has failed). */
 octet_status engine_submit(struct engine *engine, struct request *request, struct octet_error *err);
+/*
+ * The same for several, the choices of one client's request: all of them or, on an error, none; in
+ * this order, so that the first computes the prompt. Together they may exceed the queue's limits
+ * while it is empty.
+ */
+octet_status engine_submit_all(struct engine *engine, struct request *const *requests, size_t count,
+                               struct octet_error *err);
 
 /* Ends within one step as FINISH_ABORT, unless it finished before: queued, between chunks of its
  * prompt, or decoding; its blocks are free then. No other request is touched. Any thread, any time,

@@ -216,6 +216,43 @@ static void a_sibling_goes_on_when_the_first_is_cancelled(void **state)
 
 /* ---- the queue ---- */
 
+static void choices_are_taken_together_or_not_at_all(void **state)
+{
+    (void)state;
+    struct world world;
+    struct sampling_params params;
+    struct octet_error err;
+    struct request *requests[4];
+    open_world(&world, 32);
+    world.options.max_queued = 3;
+    start(&world);
+    greedy(&params, 2);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(request_new(world.engine, prompt, 7, &params, 0, &requests[i], NULL),
+                         OCTET_OK);
+    assert_int_equal(engine_submit(world.engine, requests[0], &err), OCTET_OK);
+    assert_int_equal(engine_submit_all(world.engine, requests + 1, 3, &err), OCTET_LIMIT);
+    assert_contains(err.message, "the queue is full: 1 requests are unfinished");
+    assert_int_equal(engine_submit_all(world.engine, requests, 2, &err), OCTET_STATE);
+    assert_int_equal(engine_submit_all(world.engine, requests + 1, 2, &err), OCTET_OK);
+    run_dry(&world);
+    /* More than the limit, but nobody is there. */
+    request_release(requests[0]);
+    struct request *group[4] = {requests[3]};
+    for (int i = 1; i < 4; i++)
+        assert_int_equal(request_new(world.engine, prompt, 7, &params, 0, &group[i], NULL),
+                         OCTET_OK);
+    assert_int_equal(engine_submit_all(world.engine, group, 4, &err), OCTET_OK);
+    run_dry(&world);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(status_of(group[i]).finish_reason, FINISH_LENGTH);
+        request_release(group[i]);
+    }
+    request_release(requests[1]);
+    request_release(requests[2]);
+    close_world(&world);
+}
+
 static void the_queue_is_bounded_in_prompt_tokens(void **state)
 {
     (void)state;
@@ -522,6 +559,7 @@ int main(void)
         cmocka_unit_test(bad_words_that_cannot_be_are_refused),
         cmocka_unit_test(siblings_compute_the_prompt_once),
         cmocka_unit_test(a_sibling_goes_on_when_the_first_is_cancelled),
+        cmocka_unit_test(choices_are_taken_together_or_not_at_all),
         cmocka_unit_test(the_queue_is_bounded_in_prompt_tokens),
         cmocka_unit_test(the_queue_has_a_time_limit),
         cmocka_unit_test(cancelled_before_it_is_submitted),
