@@ -3,21 +3,26 @@
 
 #include <errno.h>
 #include <histedit.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/buffer.h"
 #include "cli/terminal.h"
 
 #define HISTORY_LINES 1000
+#define LINE_BYTES_MAX ((size_t)64 << 20)
 
 struct line_editor {
     EditLine *edit; /* NULL: input is not a terminal */
     History *history;
     char *history_path;
     const char *prompt;
-    char *copy; /* the line without its newline */
-    size_t copy_capacity;
+    char *copy;          /* the line without its newline */
+    struct buffer input; /* plain reading: what was read and not taken */
+    bool ended;
 };
 
 static char *show_prompt(EditLine *edit)
@@ -54,6 +59,7 @@ struct line_editor *line_editor_new(const char *prompt, const char *history_path
     if (!editor)
         return NULL;
     editor->prompt = prompt;
+    buffer_init(&editor->input, LINE_BYTES_MAX);
     editor->history_path = history_path ? strdup(history_path) : NULL;
     if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !start_editing(editor)) {
         line_editor_free(editor);
@@ -75,16 +81,58 @@ void line_editor_free(struct line_editor *editor)
     if (editor->edit)
         el_end(editor->edit);
     free(editor->history_path);
+    buffer_free(&editor->input);
     free(editor->copy);
     free(editor);
 }
 
+/* Wait for standard input. A signal that comes before the wait must end it too, so it is let in
+ * only while waiting. */
+static bool wait_for_input(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t held, before;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigprocmask(SIG_BLOCK, &held, &before);
+    bool ready = !terminal_interrupted && ppoll(&input, 1, NULL, &before) > 0;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return ready && !terminal_interrupted;
+}
+
+/* Copy the first `size` bytes of the input as the line and drop them and a newline behind them. */
+static bool take_line(struct line_editor *editor, size_t size)
+{
+    char *copy = realloc(editor->copy, size + 1);
+    if (!copy)
+        return false;
+    memcpy(copy, buffer_text(&editor->input), size);
+    copy[size] = '\0';
+    editor->copy = copy;
+    size_t taken = size < editor->input.size ? size + 1 : size;
+    editor->input.size -= taken;
+    if (editor->input.size)
+        memmove(editor->input.data, editor->input.data + taken, editor->input.size + 1);
+    return true;
+}
+
 static enum line_result read_plain(struct line_editor *editor, const char **line)
 {
-    ssize_t got = getline(&editor->copy, &editor->copy_capacity, stdin);
-    if (got < 0)
-        return terminal_interrupted ? LINE_INTERRUPTED : LINE_END;
-    editor->copy[strcspn(editor->copy, "\n")] = '\0';
+    char chunk[4096];
+    const char *end;
+    while (!(end = memchr(buffer_text(&editor->input), '\n', editor->input.size)) &&
+           !editor->ended) {
+        if (!wait_for_input())
+            return LINE_INTERRUPTED;
+        ssize_t got = read(STDIN_FILENO, chunk, sizeof chunk);
+        if (got > 0 && !buffer_append(&editor->input, chunk, (size_t)got))
+            return LINE_END;
+        editor->ended = got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
+    }
+    size_t size = end ? (size_t)(end - editor->input.data) : editor->input.size;
+    if ((!end && size == 0) || !take_line(editor, size))
+        return LINE_END;
     *line = editor->copy;
     return LINE_OK;
 }

@@ -29,7 +29,13 @@ enum command_id {
     CMD_COUNT
 };
 
+/* Where an alias stands at two options of a command, the earlier one has it. */
 enum option_id {
+    /* clients of a server */
+    OPT_URL,
+    OPT_MODEL_NAME,
+    OPT_CLIENT_KEY,
+    OPT_QUICK_TEXT,
     /* what to run */
     OPT_MODEL,
     OPT_TOKENIZER,
@@ -88,11 +94,6 @@ enum option_id {
     OPT_ADD_SPECIAL_TOKENS,
     OPT_SKIP_SPECIAL,
     OPT_STREAM,
-    /* clients of a server */
-    OPT_URL,
-    OPT_MODEL_NAME,
-    OPT_CLIENT_KEY,
-    OPT_QUICK_TEXT,
     /* everywhere */
     OPT_QUICK,
     OPT_JSON,

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""chat --url and complete: vLLM's small clients, against our server."""
+import signal
+import socket
+import subprocess
+
+import pytest
+from conftest import BINARY, ROOT
+from serving import Serving
+
+
+@pytest.fixture(scope="module")
+def server(demo):
+    with Serving("models/demo", "--api-key", "secret", "--served-model-name", "served",
+                 "--generation-config", "vllm") as running:
+        yield running
+
+
+@pytest.fixture
+def remote(octet, server):
+    def run(command, *args, **kwargs):
+        env = {"OPENAI_API_KEY": "secret", **kwargs.pop("env", {})}
+        return octet(command, "--url", server.url, *args, env=env, **kwargs)
+    return run
+
+
+def test_one_message(remote):
+    result = remote("chat", "-q", "What is the capital of France?", "--temperature", "0",
+                    "--max-tokens", "8")
+    assert result.returncode == 0, result.stderr
+    first, answer = result.stdout.split("\n", 1)
+    assert first == "Using model: served" and answer.strip() and answer.endswith("\n")
+    assert "Please enter" not in answer
+
+
+def test_one_prompt_is_continued(remote, octet, demo):
+    result = remote("complete", "--quick", "Once upon a time", "--temperature", "0",
+                    "--max-tokens", "8")
+    assert result.returncode == 0, result.stderr
+    alone = octet.ok("infer", demo, "--prompt", "Once upon a time", "--max-tokens", "8").stdout
+    assert result.stdout == "Using model: served\n" + alone.rstrip("\n") + "\n"
+
+
+def test_conversation(remote):
+    result = remote("chat", "--system-prompt", "Be short.", "--temperature", "0", "--max-tokens",
+                    "4", stdin="Hello\n\nAnd again\n")
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["Using model: served", "Please enter a message for the chat model:"]
+    assert sum(line.startswith("> ") for line in lines) == 3
+    result = remote("complete", "--max-tokens", "4", stdin="Once\n")
+    assert "Please enter prompt to complete:\n> " in result.stdout and result.returncode == 0
+
+
+def test_another_model_name(remote):
+    result = remote("chat", "--model-name", "demo", "-q", "Hi", "--max-tokens", "2")
+    assert result.returncode == 0 and result.stdout.startswith("Using model: demo\n")
+    result = remote("chat", "--model-name", "other", "-q", "Hi")
+    assert result.returncode == 1
+    assert "HTTP status 404" in result.stderr and "`other`" in result.stderr
+
+
+def test_the_key(remote):
+    result = remote("chat", "-q", "Hi", env={"OPENAI_API_KEY": "wrong"})
+    assert result.returncode == 1 and "HTTP status 401" in result.stderr
+    result = remote("chat", "-q", "Hi", "--api-key", "secret", "--max-tokens", "2",
+                    env={"OPENAI_API_KEY": "wrong"})
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("command", ["chat", "complete"])
+def test_no_server(octet, command):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        port = holder.getsockname()[1]
+        result = octet(command, "--url", f"http://127.0.0.1:{port}/v1", "-q", "Hi")
+    assert result.returncode == 1
+    assert f"http://127.0.0.1:{port}/v1/models: " in result.stderr
+    assert "is a server running there?" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["chat", "complete"])
+def test_bad_address(octet, command):
+    result = octet(command, "--url", "ftp://x", "-q", "Hi")
+    assert result.returncode == 2 and "expected an address such as" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["chat", "complete"])
+def test_ctrl_c_leaves_well(server, command):
+    process = subprocess.Popen([BINARY, command, "--url", server.url, "--api-key", "secret"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    seen = ""
+    while not seen.endswith("> "):
+        seen += process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    process.stdin.close()
+    process.stdout.close()
