@@ -6,6 +6,9 @@
 #include <strings.h>
 
 #define REQUEST_ID_MAX 128
+/* What a header's name consists of (RFC 9110, section 5.6.2). */
+#define TOKEN_CHARACTERS                                                                           \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
 static int hex_value(char c)
 {
@@ -85,6 +88,9 @@ void head_add(struct request_head *head, const char *name, const char *value)
         {"Access-Control-Request-Method", &head->requested_method, NULL},
         {"Access-Control-Request-Headers", &head->requested_headers, NULL},
     };
+    head->malformed |= !*name || name[strspn(name, TOKEN_CHARACTERS)] != '\0';
+    head->malformed |= value && strpbrk(value, "\r\n");
+    head->has_host |= strcasecmp(name, "Host") == 0;
     head->header_count++;
     head->header_bytes += strlen(name) + (value ? strlen(value) : 0) + 4; /* ": " and CRLF */
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -138,6 +144,10 @@ static bool check_sizes(const struct request_head *head, const struct head_limit
                       limits->header_count);
         return false;
     }
+    if (head->malformed)
+        return refuse(error, 400, "invalid_value", "A header line is malformed.");
+    if (!head->has_host && !head->http10)
+        return refuse(error, 400, "invalid_value", "HTTP/1.1 needs a Host header.");
     if (!head->path)
         return refuse(error, 400, "invalid_value", "The URI has a malformed percent escape.");
     return true;

@@ -17,6 +17,8 @@ struct request_head {
     char *path;   /* absolute form and query cut off, percent-decoded; owned; NULL: malformed */
     char method[24];
     bool http10;
+    bool malformed; /* a header line that servers read in different ways */
+    bool has_host;
     int header_count;
     size_t header_bytes;
     int length_count, transfer_count; /* how often the headers came */

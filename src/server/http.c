@@ -139,13 +139,39 @@ static void set_stage(struct exchange *exchange, enum connection_stage stage)
     pthread_mutex_unlock(&server->mutex);
 }
 
+/*
+ * Up to 0.9.75 the library folds continued lines, cuts a value at a NUL byte, and takes a line that
+ * begins with ':' for the end of the headers, all without a word. Its strings lie in the bytes as
+ * they came, with NUL where CR and LF were, so what follows a value tells: NUL, NUL, and then
+ * either a line that does not begin with white space or, behind the last one, the empty line.
+ */
+struct header_walk {
+    struct request_head *head;
+    const char *end; /* of the latest value */
+};
+
 static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const char *key,
                                  const char *value)
 {
-    struct exchange *exchange = context;
+    struct header_walk *walk = context;
     (void)kind;
-    head_add(&exchange->head, key, value);
+    head_add(walk->head, key, value);
+    walk->end = value ? value + strlen(value) : NULL;
+    if (MHD_VERSION < 0x00097600 && value)
+        walk->head->malformed |=
+            walk->end[1] != '\0' || walk->end[2] == ' ' || walk->end[2] == '\t';
     return MHD_YES;
+}
+
+static void read_headers(struct request_head *head, struct MHD_Connection *transport,
+                         const char *method)
+{
+    struct header_walk walk = {.head = head};
+    (void)MHD_get_connection_values(transport, MHD_HEADER_KIND, on_header, &walk);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(transport, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (MHD_VERSION < 0x00097600 && info && walk.end)
+        head->malformed |= walk.end + 4 != method + info->header_size;
 }
 
 /* The client may still be sending what nobody reads. */
@@ -165,7 +191,7 @@ static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connectio
     bool close = false;
     snprintf(head->method, sizeof head->method, "%s", method);
     head->http10 = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
-    (void)MHD_get_connection_values(transport, MHD_HEADER_KIND, on_header, exchange);
+    read_headers(head, transport, method);
     if (head->x_request_id && head_id_is_usable(head->x_request_id))
         snprintf(exchange->id, sizeof exchange->id, "%s", head->x_request_id);
     else
@@ -309,12 +335,42 @@ static void on_completed(void *context, struct MHD_Connection *transport, void *
     exchange_end(exchange);
 }
 
+/*
+ * Up to 0.9.75 the library sends the headers of its own error about Content-Length twice, and calls
+ * a chunk's endless extension an internal error. The only word of them before they are sent is a
+ * message. When a single connection is at that stage, it is this one, and gets a proper answer
+ * first.
+ */
+static void answer_instead(struct server *server, enum connection_stage stage, const char *sentence)
+{
+    struct connection *found = NULL;
+    size_t count = 0;
+    pthread_mutex_lock(&server->mutex);
+    for (size_t i = 0; i < server->connections.high; i++) {
+        struct connection *connection = &server->connections.slots[i];
+        if (connection->used && connection->stage == stage) {
+            found = connection;
+            count++;
+        }
+    }
+    if (count == 1 && !server->options.ssl_certfile) {
+        http_write_raw(found->fd, false, 400, "invalid_value", sentence);
+        shutdown(found->fd, SHUT_WR);
+        found->linger = true;
+    }
+    pthread_mutex_unlock(&server->mutex);
+}
+
 static void on_log(void *context, const char *format, va_list arguments)
 {
     struct server *server = context;
     char text[512];
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
+    if (MHD_VERSION < 0x00097600 && strstr(text, "Content-Length' header"))
+        answer_instead(server, CONNECTION_HEADERS, "Content-Length is not a number.");
+    if (MHD_VERSION < 0x00097600 && strstr(text, "response code is 500"))
+        answer_instead(server, CONNECTION_BODY, "The body's chunks are malformed.");
     server_log(server, LOG_DEBUG, "http: %s", text);
 }
 
@@ -372,7 +428,7 @@ static struct MHD_Daemon *start_daemon(struct server *server, struct http *http,
         MHD_OPTION_LISTEN_SOCKET, server->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)max_connections, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->max_header_bytes * 2 + POOL_BESIDE_HEADERS,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         server, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL, MHD_OPTION_ARRAY, items,
         MHD_OPTION_END);
