@@ -91,12 +91,17 @@ static octet_status make_all(struct exchange *exchange, struct generating *gener
 
 static octet_status submit_all(struct generating *generating, struct octet_error *err)
 {
-    for (size_t i = 0; i < generating->choice_count; i++) {
-        struct choice *choice = &generating->choices[i];
-        RETURN_IF_ERROR(engine_submit(generating->server->engine, choice->request, err));
-        choice->submitted = true;
-    }
-    return OCTET_OK;
+    size_t count = generating->choice_count;
+    struct request **requests = calloc(count + 1, sizeof(struct request *));
+    if (!requests)
+        return error_memory(err, "choices", count * sizeof(struct request *));
+    for (size_t i = 0; i < count; i++)
+        requests[i] = generating->choices[i].request;
+    octet_status status = engine_submit_all(generating->server->engine, requests, count, err);
+    for (size_t i = 0; i < count; i++)
+        generating->choices[i].submitted = status == OCTET_OK;
+    free(requests);
+    return status;
 }
 
 /* A refusal by the engine as the client reads it. */
