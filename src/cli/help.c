@@ -72,7 +72,7 @@ void help_print_overview(FILE *out)
     heading(out, "Exit codes");
     fprintf(out, "  0 done   1 bad input or failure   2 bad usage   3 verification found a "
                  "difference\n"
-                 "  130 interrupted\n");
+                 "  130 interrupted   143 ended by a second SIGTERM\n");
 }
 
 /* "-tp, --tp": those aliases that lead here in this command. */

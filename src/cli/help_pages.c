@@ -68,6 +68,32 @@ static void print_roff_command(FILE *out, const struct command_spec *command)
     fputs(".RE\n.fi\n", out);
 }
 
+static const struct {
+    const char *name, *meaning;
+} variables[] = {
+    {"OCTET_CPU_MASK", "As --cpu-mask."},
+    {"NO_COLOR", "No colour, also on a terminal."},
+    {"VLLM_LOGGING_LEVEL", "DEBUG, INFO, WARNING, ERROR or CRITICAL."},
+    {"VLLM_LOGGING_PREFIX", "serve: put before each line of the log."},
+    {"VLLM_LOGGING_STREAM", "serve: ext://sys.stderr (default) or ext://sys.stdout."},
+    {"VLLM_LOG_STATS_INTERVAL", "serve: seconds between lines of statistics (10)."},
+    {"VLLM_API_KEY", "serve: as --api-key, which wins."},
+    {"VLLM_HTTP_TIMEOUT_KEEP_ALIVE", "serve: seconds that an idle connection stays open (5)."},
+    {"VLLM_CPU_KVCACHE_SPACE", "serve: GiB of the KV cache; 0: what is left of memory."},
+    {"VLLM_CPU_OMP_THREADS_BIND", "serve: auto, nobind, or processors such as 0-31."},
+    {"VLLM_CPU_NUM_OF_RESERVED_CPU", "serve: as --reserve-cores."},
+    {"CPU_VISIBLE_MEMORY_NODES", "serve: memory nodes, as --numa."},
+    {"OMP_NUM_THREADS", "serve: as --threads, which wins."},
+    {"VLLM_MAX_N_SEQUENCES", "serve: largest n of a request (16384)."},
+    {"VLLM_MAX_STOP_STRINGS", "serve: most stop strings of a request."},
+    {"VLLM_MAX_COMPLETION_PROMPTS", "serve: most prompts of a request."},
+    {"VLLM_SERVER_DEV_MODE", "serve: 1 opens /debug/."},
+    {"VLLM_KEEP_ALIVE_ON_ENGINE_DEATH", "serve: 1 keeps a server up whose engine has failed."},
+    {"HF_HOME, HF_HUB_CACHE, MODELSCOPE_CACHE, VLLM_USE_MODELSCOPE",
+     "serve: where a model's id is looked up."},
+    {"OPENAI_API_KEY", "chat --url and complete: the key to send."},
+};
+
 void help_print_man(FILE *out)
 {
     fprintf(out, ".TH OCTET 1 \"\" \"octet %s\" \"User Commands\"\n", octet_version());
@@ -76,11 +102,18 @@ void help_print_man(FILE *out)
           out);
     for (int i = 0; i < CMD_COUNT; i++)
         print_roff_command(out, &command_table[i]);
-    fputs(".SH EXIT STATUS\n.TP\n0\nDone.\n.TP\n1\nBad input, or the work failed.\n.TP\n2\nBad "
-          "usage.\n.TP\n3\nVerification found a difference.\n.TP\n130\nInterrupted.\n"
-          ".SH ENVIRONMENT\n.TP\nOCTET_CPU_MASK\nAs \\-\\-cpu\\-mask.\n.TP\nNO_COLOR\nNo colour, "
-          "also on a terminal.\n.TP\nVLLM_LOGGING_LEVEL\nDEBUG, INFO, WARNING or ERROR.\n",
+    fputs(".SH EXIT STATUS\n.TP\n0\nDone; for serve, a clean stop by SIGTERM or SIGINT.\n.TP\n1\n"
+          "Bad input, or the work failed.\n.TP\n2\nBad usage, also a flag that octet refuses.\n"
+          ".TP\n3\nVerification found a difference.\n.TP\n130, 143\nInterrupted; for serve, by a "
+          "second SIGINT or SIGTERM.\n.SH ENVIRONMENT\n",
           out);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        fputs(".TP\n", out);
+        print_roff(out, variables[i].name);
+        fputc('\n', out);
+        print_roff(out, variables[i].meaning);
+        fputc('\n', out);
+    }
 }
 
 static void print_flags(FILE *out, enum command_id command, const char *separator)

@@ -8,13 +8,19 @@
 
 static octet_status (*const command_functions[CMD_COUNT])(const struct args *,
                                                           struct octet_error *) = {
-    [CMD_INFER] = command_infer,           [CMD_CHAT] = command_chat,
+    [CMD_INFER] = command_infer,
+    [CMD_CHAT] = command_chat,
     [CMD_SERVE] = command_serve,
-    [CMD_COMPLETE] = command_complete,     [CMD_CONVERT] = command_convert,
-    [CMD_INSPECT] = command_inspect,       [CMD_VERIFY] = command_verify,
-    [CMD_TOKENIZE] = command_tokenize,     [CMD_DETOKENIZE] = command_detokenize,
-    [CMD_RENDER] = command_render,         [CMD_LOGITS] = command_logits,
-    [CMD_BENCH] = command_bench,           [CMD_COLLECT_ENV] = command_collect_env,
+    [CMD_COMPLETE] = command_complete,
+    [CMD_CONVERT] = command_convert,
+    [CMD_INSPECT] = command_inspect,
+    [CMD_VERIFY] = command_verify,
+    [CMD_TOKENIZE] = command_tokenize,
+    [CMD_DETOKENIZE] = command_detokenize,
+    [CMD_RENDER] = command_render,
+    [CMD_LOGITS] = command_logits,
+    [CMD_BENCH] = command_bench,
+    [CMD_COLLECT_ENV] = command_collect_env,
     [CMD_COMPLETION] = command_completion,
 };
 

@@ -106,7 +106,7 @@ static void announce(const struct serving *serving)
     char address[300];
     describe_address(serving, address);
     log_info("Starting server on %s", address);
-    serve_log_routes();
+    serve_log_routes(&serving->settings.server);
     serve_log_plain("Started server process [%ld]", (long)getpid());
     serve_log_plain("Waiting for application startup.");
     serve_log_plain("Application startup complete.");

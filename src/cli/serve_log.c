@@ -344,15 +344,18 @@ static void log_route(const char *path, const struct json *methods)
     log_info("Route: %s, Methods: %s", path, names);
 }
 
-void serve_log_routes(void)
+void serve_log_routes(const struct server_options *server)
 {
     size_t size;
     const char *text = api_openapi(&size);
     struct json *description = NULL;
     log_info("Available routes are:");
     if (json_parse(text, size, (size_t)16 << 20, "openapi.json", &description, NULL) == OCTET_OK) {
-        for (struct json_iter it = json_iter(json_get(description, "paths")); json_next(&it);)
-            log_route(it.key, it.value);
+        for (struct json_iter it = json_iter(json_get(description, "paths")); json_next(&it);) {
+            if ((server->debug_endpoints || strncmp(it.key, "/debug", 6) != 0) &&
+                (server->tokenizer_info || strcmp(it.key, "/tokenizer_info") != 0))
+                log_route(it.key, it.value);
+        }
     }
     json_free(description);
 }

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "cli/args.h"
 #include "runtime/runtime.h"
+#include "server/server.h"
 
 /*
  * Install the log sink: level by --uvicorn-log-level or VLLM_LOGGING_LEVEL, VLLM_LOGGING_PREFIX
@@ -47,7 +48,7 @@ void serve_log_plan(const struct runtime *runtime);
 void serve_log_loaded(const struct runtime *runtime, double seconds);
 /* Sampling defaults that the model brings. */
 void serve_log_defaults(const struct runtime *runtime, const struct args *args);
-/* Routes, as the OpenAPI description has them. */
-void serve_log_routes(void);
+/* Routes that are served, as the OpenAPI description has them. */
+void serve_log_routes(const struct server_options *server);
 
 #endif

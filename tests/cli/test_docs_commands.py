@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command that the READMEs show runs, and both languages show the same ones."""
+import contextlib
 import os
 import re
 import shlex
@@ -7,6 +8,7 @@ import subprocess
 
 import pytest
 from conftest import BINARY, ROOT
+from serving import Serving
 
 READMES = ["README.md", "README.zh.md"]
 
@@ -42,16 +44,32 @@ def console(name):
     return pairs
 
 
+def run_shown(command, environment):
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT,
+                          env=environment, timeout=300, check=False).stdout
+
+
 def test_the_output_shown_is_what_octet_prints(octet, tmp_path):
-    assert console(READMES[0]) == console(READMES[1]) and len(console(READMES[0])) >= 5
+    """A command that ends with "&" is a server: the lines shown are among those it logs, and it
+    serves the commands after it, on a free port in place of 8000."""
+    assert console(READMES[0]) == console(READMES[1]) and len(console(READMES[0])) >= 8
     (tmp_path / "octet").symlink_to(BINARY)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    for command, shown in console(READMES[0]):
-        ours = str(tmp_path / "demo-bf16")
-        result = subprocess.run(["bash", "-c", command.replace("/tmp/demo-bf16", ours)],
-                                capture_output=True, text=True, cwd=ROOT, env=environment,
-                                timeout=300, check=False)
-        assert result.stdout.replace(ours, "/tmp/demo-bf16") == shown, command
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    ours, port = str(tmp_path / "demo-bf16"), "8000"
+    with contextlib.ExitStack() as servers:
+        for command, shown in console(READMES[0]):
+            if command.startswith("octet serve ") and command.endswith(" &"):
+                words = shlex.split(command.removesuffix(" &"))[2:]
+                words[words.index("--port") + 1] = "0"
+                server = servers.enter_context(Serving(*words))
+                port = str(server.port)
+                server.wait_for("Uvicorn running")
+                assert shown and set(shown.replace(":8000", f":{port}").splitlines()) <= \
+                    set(server.log().splitlines())
+                continue
+            command = command.replace("localhost:8000", f"localhost:{port}")
+            output = run_shown(command.replace("/tmp/demo-bf16", ours), environment)
+            assert output.replace(ours, "/tmp/demo-bf16") == shown, command
 
 
 def test_links_of_the_readmes_exist():
