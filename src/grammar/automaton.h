@@ -22,7 +22,8 @@
 
 enum grammar_node_kind {
     NODE_END,    /* the rule ends: go on behind the call, or the text is complete */
-    NODE_BYTES,  /* one byte, by its edges (disjoint, ascending) */
+    NODE_BYTES,  /* one byte, by its edges (disjoint, ascending); with max = NODE_MAY_PASS, or
+                    nothing and then next */
     NODE_SPLIT,  /* any of the targets of its edges, without reading */
     NODE_CALL,   /* what `rule` describes, then next */
     NODE_STRING, /* the inside of a JSON string and its closing quote, then next; `min` to `max`
@@ -34,6 +35,8 @@ enum grammar_node_kind {
                     the nodes at next */
     NODE_ANY,    /* the grammar is over; count is the enum grammar_tag of what came last */
 };
+
+#define NODE_MAY_PASS 1
 
 enum grammar_tag {
     TAG_TOOL_OPEN,

@@ -143,8 +143,10 @@ static uint32_t enter_one(struct constraint_walk *walk, struct constraint_level 
         level->over = true;
         level->over_tag = node->count;
         break;
-    default:
+    default: /* NODE_BYTES */
         insert(walk, level, config);
+        if (node->max == NODE_MAY_PASS)
+            pending = add_pending(walk, pending, node->next, config.frame);
         break;
     }
     return pending;
@@ -241,16 +243,26 @@ static void step_lead(struct constraint_walk *walk, struct constraint_level *lev
     enter(walk, level, node->next, config.frame);
 }
 
-static void step_bytes(struct constraint_walk *walk, struct constraint_level *level,
-                       const struct grammar_node *node, uint32_t frame, uint8_t byte)
+/* The target of the edge for a byte. */
+static bool find_edge(const struct constraint_walk *walk, const struct grammar_node *node,
+                      uint8_t byte, uint32_t *target)
 {
     const struct grammar_edge *edges = walk->grammar->edges + node->first_edge;
     for (uint32_t i = 0; i < node->count && edges[i].first <= byte; i++) {
         if (edges[i].last < byte)
             continue;
-        enter(walk, level, edges[i].target, frame);
-        return;
+        *target = edges[i].target;
+        return true;
     }
+    return false;
+}
+
+static void step_bytes(struct constraint_walk *walk, struct constraint_level *level,
+                       const struct grammar_node *node, uint32_t frame, uint8_t byte)
+{
+    uint32_t target;
+    if (find_edge(walk, node, byte, &target))
+        enter(walk, level, target, frame);
 }
 
 static void step_one(struct constraint_walk *walk, struct constraint_level *level,
@@ -275,11 +287,53 @@ static void step_one(struct constraint_walk *walk, struct constraint_level *leve
     }
 }
 
+/*
+ * The common case, one way that leads to one way: a byte of a literal or an expression, or inside a
+ * string. True when that was all; else level is as it was.
+ */
+static bool step_simply(struct constraint_walk *walk, struct constraint_level *level,
+                        const struct constraint_config *config, uint8_t byte)
+{
+    const struct grammar_node *nodes = walk->grammar->nodes, *node = &nodes[config->node];
+    struct constraint_config *next = &walk->configs[level->end];
+    uint32_t target;
+    if (level->end >= WALK_CONFIGS_MAX)
+        return false;
+    if (node->kind == NODE_STRING && node->max == GRAMMAR_NO_LIMIT && node->min == 0) {
+        uint8_t state = grammar_string_step((uint8_t)config->position, byte);
+        if (state == STRING_END)
+            return false;
+        if (state != STRING_DEAD) {
+            *next = (struct constraint_config){config->node, config->frame, state};
+            level->end++;
+        }
+        return true;
+    }
+    if (node->kind != NODE_BYTES)
+        return false;
+    if (!find_edge(walk, node, byte, &target))
+        return true;
+    node = &nodes[target];
+    bool ends = node->max == NODE_MAY_PASS && node->next == 0 && config->frame == 0;
+    if (node->kind != NODE_BYTES || (node->max == NODE_MAY_PASS && !ends))
+        return false;
+    if (!fits(walk, target, walk->frames[config->frame].depth))
+        return true;
+    *next = (struct constraint_config){target, config->frame, 0};
+    level->end++;
+    level->complete = ends;
+    return true;
+}
+
 bool constraint_walk_step(struct constraint_walk *walk, unsigned from, uint8_t byte)
 {
     struct constraint_level *level = open_level(walk, from);
-    uint32_t end = walk->levels[from].end;
-    for (uint32_t i = walk->levels[from].begin; i < end && walk->budget > 0; i++) {
+    uint32_t begin = walk->levels[from].begin, end = walk->levels[from].end;
+    walk->budget--;
+    if (end - begin == 1 && walk->budget > 0 &&
+        step_simply(walk, level, &walk->configs[begin], byte))
+        return constraint_level_alive(level);
+    for (uint32_t i = begin; i < end && walk->budget > 0; i++) {
         walk->budget--;
         step_one(walk, level, walk->configs[i], byte);
     }

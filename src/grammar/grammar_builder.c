@@ -161,6 +161,14 @@ void grammar_set_bytes(struct grammar_builder *builder, uint32_t node,
     set_edges(builder, node, edges, count);
 }
 
+void grammar_set_pass(struct grammar_builder *builder, uint32_t node, uint32_t next)
+{
+    if (builder->status != OCTET_OK)
+        return;
+    builder->nodes[node].max = NODE_MAY_PASS;
+    builder->nodes[node].next = next;
+}
+
 uint32_t grammar_add_byte(struct grammar_builder *builder, char byte, uint32_t next)
 {
     struct grammar_edge edge = {(uint8_t)byte, (uint8_t)byte, next};

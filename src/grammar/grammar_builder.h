@@ -59,6 +59,8 @@ uint32_t grammar_add_bytes(struct grammar_builder *builder, const struct grammar
 uint32_t grammar_add_open_bytes(struct grammar_builder *builder);
 void grammar_set_bytes(struct grammar_builder *builder, uint32_t node,
                        const struct grammar_edge *edges, size_t count);
+/* A node that reads may also be passed: go on at next. */
+void grammar_set_pass(struct grammar_builder *builder, uint32_t node, uint32_t next);
 uint32_t grammar_add_byte(struct grammar_builder *builder, char byte, uint32_t next);
 uint32_t grammar_add_split(struct grammar_builder *builder, const uint32_t *targets, size_t count);
 uint32_t grammar_add_either(struct grammar_builder *builder, uint32_t a, uint32_t b);

@@ -38,6 +38,8 @@ static void visit_sources(const struct grammar_builder *builder, uint32_t node,
     case NODE_SPLIT:
         for (uint32_t i = 0; i < at->count; i++)
             visit(work, builder->edges[at->first_edge + i].target, node);
+        if (at->max == NODE_MAY_PASS)
+            visit(work, at->next, node);
         break;
     case NODE_CALL:
         visit(work, builder->rules[at->rule], node);
@@ -122,6 +124,8 @@ static uint8_t node_need(const struct grammar_builder *builder, uint32_t node)
             unsigned target = builder->nodes[builder->edges[at->first_edge + i].target].need;
             need = target < need ? target : need;
         }
+        if (at->max == NODE_MAY_PASS && builder->nodes[at->next].need < need)
+            need = builder->nodes[at->next].need;
         return saturated(need);
     case NODE_CALL:
         return saturated(call_need(builder, at));
@@ -180,7 +184,8 @@ static bool ways_fit(const struct grammar_builder *builder, struct need_work *wo
             targets[target_count++] = builder->rules[at->rule];
         else if (at->kind != NODE_SPLIT && at->kind != NODE_END && ++ways > GRAMMAR_WAYS_MAX)
             return false;
-        if (at->kind == NODE_SPACE || at->kind == NODE_LEAD || at->kind == NODE_TAG)
+        if (at->kind == NODE_SPACE || at->kind == NODE_LEAD || at->kind == NODE_TAG ||
+            (at->kind == NODE_BYTES && at->max == NODE_MAY_PASS))
             targets[target_count++] = at->next;
         uint32_t edge_count = at->kind == NODE_SPLIT ? at->count : 0;
         for (uint32_t i = 0; i < edge_count + target_count; i++) {

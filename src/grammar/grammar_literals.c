@@ -103,7 +103,7 @@ uint32_t grammar_add_literals(struct grammar_builder *builder, struct grammar_li
                 trie.nodes[child].byte, trie.nodes[child].byte, trie.nodes[child].built};
         entry = edge_count ? grammar_add_bytes(builder, edges, edge_count) : trie.nodes[i].next;
         if (trie.nodes[i].ends && edge_count)
-            entry = grammar_add_either(builder, entry, trie.nodes[i].next);
+            grammar_set_pass(builder, entry, trie.nodes[i].next);
         trie.nodes[i].built = entry;
     }
 cleanup:

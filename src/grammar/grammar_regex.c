@@ -15,7 +15,6 @@ struct emission {
     uint32_t min, max;
     uint32_t lengths;  /* counts 0 ... lengths - 1 are told apart */
     uint32_t *entries; /* [dfa->count * lengths] the node to enter; 0: not reached yet */
-    uint32_t *bodies;  /* the node that reads; differs from the entry where the text may end */
     uint32_t *queue;   /* state * lengths + length, in order of discovery */
     uint32_t queued;
     uint32_t next;
@@ -24,7 +23,6 @@ struct emission {
 static void emission_free(struct emission *emission)
 {
     free(emission->queue);
-    free(emission->bodies);
     free(emission->entries);
 }
 
@@ -41,28 +39,24 @@ static bool emission_init(struct emission *emission)
         return false;
     }
     emission->entries = calloc(cells, sizeof *emission->entries);
-    emission->bodies = calloc(cells, sizeof *emission->bodies);
     emission->queue = calloc(cells, sizeof *emission->queue);
-    if (emission->entries && emission->bodies && emission->queue)
+    if (emission->entries && emission->queue)
         return true;
-    grammar_fail_memory(emission->builder, "regular expression", 12 * cells);
+    grammar_fail_memory(emission->builder, "regular expression", 8 * cells);
     return false;
 }
 
-/*
- * The node of (state, length), made when it is first asked for, without its edges, which are known
- * only later. Where a whole text may end it is one of the two ways of a split.
- */
+/* The node of (state, length), made when it is first asked for, without its edges, which are known
+ * only later. */
 static uint32_t enter(struct emission *emission, uint32_t state, uint32_t length)
 {
     uint32_t cell = state * emission->lengths + length;
     if (emission->entries[cell])
         return emission->entries[cell];
-    bool ends = emission->mode == REGEX_WHOLE && emission->dfa->states[state].matches;
-    uint32_t body = grammar_add_open_bytes(emission->builder);
-    uint32_t entry = ends ? grammar_add_either(emission->builder, body, emission->next) : body;
+    uint32_t entry = grammar_add_open_bytes(emission->builder);
+    if (emission->mode == REGEX_WHOLE && emission->dfa->states[state].matches)
+        grammar_set_pass(emission->builder, entry, emission->next);
     emission->entries[cell] = entry;
-    emission->bodies[cell] = body;
     emission->queue[emission->queued++] = cell;
     return entry;
 }
@@ -100,7 +94,7 @@ static void emit(struct emission *emission, uint32_t cell)
     }
     if (quotes)
         edges[count++] = (struct grammar_edge){'"', '"', emission->next};
-    grammar_set_bytes(emission->builder, emission->bodies[cell], edges, count);
+    grammar_set_bytes(emission->builder, emission->entries[cell], edges, count);
 }
 
 static uint32_t emit_dfa(struct grammar_builder *builder, const struct regex_dfa *dfa,
