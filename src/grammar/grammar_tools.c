@@ -42,8 +42,11 @@ static uint32_t add_tools(struct grammar_builder *builder, const struct json *to
         uint32_t behind = grammar_add_quoted(builder, "arguments", 9, arguments);
         behind = grammar_add_byte(builder, ',', grammar_add_space(builder, behind));
         size_t begin = spelled->size;
+        if (size > GRAMMAR_SOURCE_BYTES_MAX || begin > GRAMMAR_SOURCE_BYTES_MAX)
+            return grammar_fail(builder, OCTET_LIMIT, "tools: names of more than %d bytes together",
+                                GRAMMAR_SOURCE_BYTES_MAX);
         if (!grammar_escape(spelled, own, size) || !buffer_append_char(spelled, '"'))
-            return grammar_fail(builder, OCTET_LIMIT, "the tools' names are too long together");
+            return grammar_fail_memory(builder, "tools", spelled->size);
         literals[count++] = (struct grammar_literal){.size = spelled->size - begin, .next = behind};
     }
     if (count == 0)
@@ -65,7 +68,7 @@ static uint32_t add_call(struct grammar_builder *builder, const struct json *too
     struct buffer spelled;
     if (!literals)
         return grammar_fail_memory(builder, "tools", json_count(tools) * sizeof *literals);
-    buffer_init(&spelled, GRAMMAR_SOURCE_BYTES_MAX);
+    buffer_init(&spelled, (size_t)16 * GRAMMAR_SOURCE_BYTES_MAX);
     uint32_t behind = grammar_add_space(builder, 0);
     uint32_t close = grammar_add_space(builder, grammar_add_byte(builder, '}', behind));
     uint32_t entry = add_tools(builder, tools, name, literals, &spelled, close);

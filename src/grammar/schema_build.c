@@ -259,13 +259,16 @@ uint32_t schema_build(struct schema_work *work, const struct json *schema,
 static bool check_size(struct schema_work *work)
 {
     struct buffer text;
-    buffer_init(&text, GRAMMAR_SOURCE_BYTES_MAX);
+    buffer_init(&text, SCHEMA_MEMORY_MAX);
     bool ok = json_dump(work->root, 0, &text);
+    size_t size = text.size;
     buffer_free(&text);
     if (!ok)
-        grammar_fail(work->builder, OCTET_LIMIT, "%s: more than %d bytes, the most allowed",
-                     work->name, GRAMMAR_SOURCE_BYTES_MAX);
-    return ok;
+        grammar_fail_memory(work->builder, "schema", size);
+    else if (size > GRAMMAR_SOURCE_BYTES_MAX)
+        grammar_fail(work->builder, OCTET_LIMIT, "%s: %zu bytes; at most %d are allowed",
+                     work->name, size, GRAMMAR_SOURCE_BYTES_MAX);
+    return work->builder->status == OCTET_OK;
 }
 
 uint32_t grammar_add_schema(struct grammar_builder *builder, const struct json *schema,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "grammar/schema_build.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct property {
@@ -17,12 +18,14 @@ struct object_plan {
     bool open;                     /* there may be further properties */
 };
 
-static struct property *find_property(struct object_plan *plan, const char *name, size_t size)
+static int compare_names(const void *left, const void *right)
 {
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->properties[i].size == size && memcmp(plan->properties[i].name, name, size) == 0)
-            return &plan->properties[i];
-    return NULL;
+    const struct grammar_literal *a = left, *b = right;
+    size_t common = a->size < b->size ? a->size : b->size;
+    int order = memcmp(a->text, b->text, common);
+    if (order)
+        return order;
+    return a->size < b->size ? -1 : a->size > b->size;
 }
 
 /*
@@ -46,31 +49,52 @@ static bool read_additional(struct schema_work *work, const struct json *schema,
     return true;
 }
 
+/* The list of required names, sorted; NULL after an error. */
+static struct grammar_literal *sort_required(struct schema_work *work, const struct json *required,
+                                             const struct schema_path *path)
+{
+    size_t count = json_count(required);
+    struct grammar_literal *names = arena_calloc(&work->arena, count + 1, sizeof *names);
+    if (!names) {
+        schema_refuse_memory(work);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        names[i].text = json_string_n(json_at(required, i), &names[i].size);
+        if (!names[i].text) {
+            schema_refuse(work, path, OCTET_INPUT, "'required' must be a list of strings");
+            return NULL;
+        }
+    }
+    if (count > 1)
+        qsort(names, count, sizeof *names, compare_names);
+    return names;
+}
+
 /* Names that are required and not described have the schema of additional properties. */
 static bool read_required(struct schema_work *work, const struct json *schema,
                           const struct schema_path *path, struct object_plan *plan)
 {
     const struct json *required = json_get(schema, "required");
-    const struct json *additional = json_get(schema, "additionalProperties");
-    static const char message[] = "'required' must be a list of strings";
+    const struct json *properties = json_get(schema, "properties");
+    size_t count = json_count(required);
     if (required && json_type(required) != JSON_TYPE_ARRAY) {
-        schema_refuse(work, path, OCTET_INPUT, message);
+        schema_refuse(work, path, OCTET_INPUT, "'required' must be a list of strings");
         return false;
     }
-    for (size_t i = 0; i < json_count(required); i++) {
-        size_t size;
-        const char *name = json_string_n(json_at(required, i), &size);
-        if (!name) {
-            schema_refuse(work, path, OCTET_INPUT, message);
-            return false;
-        }
-        struct property *property = find_property(plan, name, size);
-        if (!property) {
-            property = &plan->properties[plan->count++];
-            *property = (struct property){name, size, additional, true};
-        }
-        property->required = true;
+    struct grammar_literal *names = sort_required(work, required, path);
+    if (!names)
+        return false;
+    for (size_t i = 0; i < plan->count && count; i++) {
+        struct property *property = &plan->properties[i];
+        struct grammar_literal name = {.text = property->name, .size = property->size};
+        property->required = bsearch(&name, names, count, sizeof *names, compare_names) != NULL;
     }
+    for (size_t i = 0; i < count; i++)
+        if (!json_get_n(properties, names[i].text, names[i].size) &&
+            (i == 0 || compare_names(&names[i - 1], &names[i]) != 0))
+            plan->properties[plan->count++] = (struct property){
+                names[i].text, names[i].size, json_get(schema, "additionalProperties"), true};
     return true;
 }
 
