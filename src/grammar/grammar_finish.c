@@ -172,13 +172,13 @@ static void find_needs(struct grammar_builder *builder, struct need_work *work)
 static bool ways_fit(const struct grammar_builder *builder, struct need_work *work, uint32_t node,
                      uint32_t mark)
 {
-    uint32_t top = 0, ways = 0, steps = 0;
+    uint32_t top = 0, ways = 0, calls = 0, steps = 0;
     work->queue[top++] = node;
     work->marks[node] = mark;
     while (top > 0) {
         const struct grammar_node *at = &builder->nodes[work->queue[--top]];
         uint32_t targets[2], target_count = 0;
-        if (++steps > 8 * GRAMMAR_WAYS_MAX)
+        if (++steps > 8 * GRAMMAR_WAYS_MAX || (at->kind == NODE_CALL && ++calls > GRAMMAR_WAYS_MAX))
             return false;
         if (at->kind == NODE_CALL)
             targets[target_count++] = builder->rules[at->rule];
@@ -202,14 +202,16 @@ static bool ways_fit(const struct grammar_builder *builder, struct need_work *wo
 
 static void check_ways(struct grammar_builder *builder, struct need_work *work)
 {
-    for (uint32_t node = 0; node < builder->node_count; node++)
-        if (builder->nodes[node].kind == NODE_SPLIT && !ways_fit(builder, work, node, node + 1)) {
-            grammar_fail(builder, OCTET_LIMIT,
-                         "more than %d alternatives (or optional properties in a row) would have "
-                         "to be followed at once, the most allowed",
-                         GRAMMAR_WAYS_MAX);
-            return;
-        }
+    for (uint32_t node = 0; node < builder->node_count; node++) {
+        uint8_t kind = builder->nodes[node].kind;
+        if ((kind != NODE_SPLIT && kind != NODE_CALL) || ways_fit(builder, work, node, node + 1))
+            continue;
+        grammar_fail(builder, OCTET_LIMIT,
+                     "more than %d alternatives, optional properties in a row or references to "
+                     "references would have to be followed at once, the most allowed",
+                     GRAMMAR_WAYS_MAX);
+        return;
+    }
 }
 
 static void check(struct grammar_builder *builder, uint32_t start)
