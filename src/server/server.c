@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "api/template_check.h"
 #include "base/clock.h"
 #include "base/rng.h"
 #include "server/exchange.h"
@@ -136,6 +137,7 @@ octet_status server_attach(struct server *server, struct runtime *runtime,
         RETURN_IF_ERROR(grammar_vocab_new(complete.tokenizer, complete.vocab_size, complete.eos_ids,
                                           complete.eos_id_count, &server->vocab, err));
     complete.vocab = server->vocab;
+    RETURN_IF_ERROR(template_check(&complete, err));
     const struct server_cache_info cache = {
         .block_size = plan->block_size,
         .dtype = plan->dtype == ACTIVATION_F32 ? "float32" : "bfloat16",

@@ -69,7 +69,7 @@ int server_port(const struct server *server); /* 0 for a Unix socket */
  * Serve this runtime, which runs (runtime_start) and outlives the server's drain. model: names and
  * settings; its parts that come from the runtime (tokenizer, vocab, defaults, limits, render) are
  * filled in by the server. Strings and lists are borrowed until server_free(). Errors:
- * OCTET_MEMORY.
+ * those of template_check(), OCTET_MEMORY.
  */
 octet_status server_attach(struct server *server, struct runtime *runtime,
                            const struct api_model *model, struct octet_error *err);
