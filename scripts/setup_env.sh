@@ -27,7 +27,7 @@ octet_packages() (
         --all)
             wanted='clang clang-tidy clang-format libclang-rt-dev|libclang-rt-18-dev|libclang-rt-14-dev
                     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross universal-ctags shellcheck
-                    man-db zsh ca-certificates chromium chromium-driver systemd'
+                    man-db zsh ca-certificates curl chromium chromium-driver systemd'
             # For promtool. Where systemd runs, as on a desktop, the package would start a server.
             [ -d /run/systemd/system ] || wanted="$wanted prometheus"
             ;;

@@ -5,8 +5,11 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import sys
+import threading
 
+import harness
 import pytest
 from conftest import DEPLOY, ROOT, run, tool
 
@@ -35,6 +38,51 @@ def test_unit_drains_before_it_kills():
     drain = int(re.search(r"^shutdown-timeout: (\d+)$", (DEPLOY / "serve.yaml").read_text(), re.M)[1])
     assert int(options["TimeoutStopSec"]) > drain
     assert options["Type"] == "notify" and options["User"] == "octet"
+
+
+class Notified:
+    """The socket on which systemd hears of a service."""
+
+    def __init__(self, folder):
+        self.path = str(folder / "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.lines = []
+
+    def wait(self, line):
+        self.socket.settimeout(30)
+        while line not in self.lines:
+            self.lines += self.socket.recv(4096).decode().splitlines()
+
+    def drain(self):
+        self.socket.settimeout(0.1)
+        try:
+            while True:
+                self.lines += self.socket.recv(4096).decode().splitlines()
+        except TimeoutError:
+            return self.lines
+
+
+def test_systemd_hears_of_every_state(tmp_path, binary):
+    systemd = Notified(tmp_path)
+    environment = {"NOTIFY_SOCKET": systemd.path, "WATCHDOG_USEC": "200000"}
+    with harness.Server(harness.DEMO, env=environment) as server:
+        systemd.wait("READY=1")
+        assert server.get("/health")[0] == 200
+        systemd.wait("WATCHDOG=1")
+    assert "STOPPING=1" in systemd.drain()
+    assert systemd.lines.index("READY=1") < systemd.lines.index("STOPPING=1")
+
+
+def test_options_of_the_unit_are_octets(binary, tmp_path):
+    """serve.yaml as it is but for the model's place and the port."""
+    text = (DEPLOY / "serve.yaml").read_text()
+    text = text.replace("/srv/models/Qwen3-4B-FP8", str(harness.DEMO)).replace("8192", "1024")
+    config = tmp_path / "serve.yaml"
+    config.write_text(re.sub("^(host|port): .*\n", "", text, flags=re.M))
+    with harness.Server(harness.DEMO, "--config", config) as server:
+        assert b'"qwen3-4b"' in server.get("/v1/models")[2]
+        assert "GET /health" not in server.log()
 
 
 # ---- Docker
@@ -74,7 +122,7 @@ def test_image_has_the_libraries_that_octet_links(binary):
             found = re.match(r"([^:,]+)", run("dpkg-query", "-S", spelled).stdout)
             if found:
                 owners.add(found[1].removesuffix("t64"))  # Ubuntu's spelling
-    assert len(owners) > 5 and owners - {"libc6"} <= installed_packages()[1]
+    assert owners - {"libc6"} == installed_packages()[1] - {"ca-certificates"}
 
 
 def test_image_is_built_from_files_that_are_there(tmp_path):
@@ -103,6 +151,16 @@ def test_image_does_not_run_as_root():
     kinds = [kind for kind, _ in dockerfile()]
     last = len(kinds) - 1 - kinds[::-1].index("FROM")
     assert "USER" in kinds[last:] and "HEALTHCHECK" in kinds[last:]
+
+
+def test_health_check(demo):
+    script = DEPLOY / "healthcheck.sh"
+    assert run("bash", script, demo.port).returncode == 0
+    assert run("bash", script, harness.free_port()).returncode != 0
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=lambda: other.accept()[0].sendall(b"HTTP/1.1 503 x\r\n\r\n"),
+                         daemon=True).start()
+        assert run("bash", script, other.getsockname()[1]).returncode != 0
 
 
 # ---- Kubernetes
@@ -151,6 +209,13 @@ def test_pod_drains_before_it_is_killed():
     drain = next(int(a.split("=")[1]) for a in container["args"] if a.startswith("--shutdown-timeout="))
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert spec["terminationGracePeriodSeconds"] > pause + drain
+
+
+def test_arguments_of_the_pod_are_octets(binary):
+    container, = by_kind("Deployment")["spec"]["template"]["spec"]["containers"]
+    flags = [a.replace("8192", "1024") for a in container["args"][1:]]
+    with harness.Server(harness.DEMO, *flags) as server:
+        assert b'"qwen3-4b"' in server.get("/v1/models")[2]
 
 
 # ---- Prometheus and Grafana
@@ -213,3 +278,33 @@ def test_board_can_be_imported():
     "Max Generation Token in Sequence Group"])
 def test_board_has_the_panels_of_vllms(title):
     assert title in [panel["title"] for panel in board()["panels"]]
+
+
+def metrics_named(text):
+    """Names of metrics in PromQL: what is neither a function, a label, nor a word of the language."""
+    text = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|on)\s*\([^)]*\)", " ", text)
+    words = re.findall(r"[a-zA-Z_:][\w:]*(?!\w*\s*\()", text)
+    return {word for word in words if "_" in word and not text.count(word + "(")}
+
+
+def test_every_metric_that_is_asked_for_is_there(demo):
+    demo.chat("What is the capital of France?")
+    exported = {name for name, _ in demo.metrics()}
+    asked = {name for _, expression in queries() for name in metrics_named(expression)}
+    rules = re.findall(r"^ +expr: (.*)$", (DEPLOY / "alerts.yml").read_text(), re.M)
+    asked |= {name for rule in rules for name in metrics_named(rule)}
+    asked.add("vllm:num_requests_waiting")  # the autoscaler's
+    assert len(asked) > 25 and asked - exported == set()
+
+
+def test_labels_that_are_asked_for_are_there(demo):
+    """The board filters by model_name and groups by what the metric is split into."""
+    labels = {}
+    for name, pairs in demo.metrics():
+        labels.setdefault(name, set()).update(key for key, _ in pairs)
+    for name in ("vllm:num_requests_running", "vllm:request_success_total"):
+        assert "model_name" in labels[name]
+    assert "finished_reason" in labels["vllm:request_success_total"]
+    assert {"handler", "status"} <= labels["http_requests_total"]
+    assert "reason" in labels["octet_requests_rejected_total"]
+    assert "state" in labels["octet_client_disconnects_total"]

@@ -7,13 +7,13 @@ the screenshots of docs/pictures/.
 import os
 import pathlib
 import shutil
+import sys
 
 import pytest
 from fake_server import FakeServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("OCTET_BIN", ROOT / "build/release/src/cli/octet"))
-PICTURES = ROOT / "docs/pictures"
+sys.path.append(str(ROOT / "tests/server"))  # for harness, which brings scripted
 
 
 @pytest.fixture(scope="session")
