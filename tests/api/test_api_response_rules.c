@@ -2,6 +2,8 @@
 /* How choices end, and what settings change. */
 #include "api/response_fixture.h"
 
+#include "api/request_model.h"
+
 /* ---- Ends ---- */
 
 static void test_stop_string(void **state)
@@ -334,6 +336,42 @@ static void test_id_is_escaped(void **state)
     buffer_free(&out);
 }
 
+/* From the request's bytes to the answer's: qwen3_coder knows the types of parameters. */
+static void test_schemas_reach_the_parser(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"tools\":[{\"type\":\"function\","
+        "\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":{\"i\":{"
+        "\"type\":\"integer\"},\"s\":{\"type\":\"string\"}}}}}]}";
+    static const char text[] = "<think>hm</think>\n\n<tool_call>\n<function=f>\n<parameter=i>\n3\n"
+                               "</parameter>\n<parameter=s>\n3\n</parameter>\n</function>\n"
+                               "</tool_call>";
+    struct request_model model;
+    struct api_request *request;
+    struct api_error error;
+    struct token_ids ids = {0};
+    struct octet_error err;
+    assert_true(request_model_open(&model, "tests/golden/template/qwen3.jinja"));
+    model.model.tools = TOOLS_QWEN3_CODER;
+    if (api_chat_parse(&model.model, body, sizeof body - 1, &request, &error) != OCTET_OK)
+        fail_msg("%s", error.detail.message);
+    assert_int_equal(
+        tokenizer_encode(model.tokenizer, text, sizeof text - 1, SPECIAL_PARSE, false, &ids, &err),
+        OCTET_OK);
+    struct script script = script_new(ids.ids, ids.count, -1, fixture_rng());
+    script.reason = FINISH_STOP;
+    char *answer = answer_of(request, &script);
+    assert_contains(answer, "\"content\":null,\"refusal\":null,\"reasoning\":\"hm\"");
+    assert_contains(answer, "\"arguments\":\"{\\\"i\\\": 3, \\\"s\\\": \\\"3\\\"}\"");
+    assert_contains(answer, "\"finish_reason\":\"tool_calls\"");
+    free(answer);
+    script_free(&script);
+    token_ids_free(&ids);
+    api_request_free(request);
+    request_model_close(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_choices_and_prompts),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_id_is_escaped),
+        cmocka_unit_test(test_schemas_reach_the_parser),
     };
     return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
 }
