@@ -216,16 +216,19 @@ bool generating_reads_early(const struct generating *generating)
     return generating->request->stop_count > 0;
 }
 
-/* Latencies of a token that was just read. */
+/* Latencies of the tokens from number `first` on, as far as the client was charged for them. */
 static void observe(struct generating *generating, struct choice *choice,
-                    const struct token_event *event)
+                    const struct token_event *events, size_t first)
 {
     struct metrics *metrics = &generating->server->metrics;
-    uint64_t before = choice->next == 0 ? generating->arrival_ns : choice->last_token_ns;
-    double seconds = event->time_ns > before ? (double)(event->time_ns - before) / 1e9 : 0;
-    metrics_observe(metrics, choice->next == 0 ? METRICS_TTFT : METRICS_ITL, seconds);
-    choice->last_token_ns = event->time_ns;
-    choice->next++;
+    size_t charged = atomic_load(&choice->charged);
+    for (size_t i = first; i < choice->next && i < charged; i++) {
+        const struct token_event *event = &events[i - first];
+        uint64_t before = i == 0 ? generating->arrival_ns : choice->last_token_ns;
+        double seconds = event->time_ns > before ? (double)(event->time_ns - before) / 1e9 : 0;
+        metrics_observe(metrics, i == 0 ? METRICS_TTFT : METRICS_ITL, seconds);
+        choice->last_token_ns = event->time_ns;
+    }
 }
 
 /* The status as it was behind `next` tokens. */
@@ -251,8 +254,8 @@ static bool pull_choice(struct generating *generating, size_t i, struct buffer *
     request_status(choice->request, &status);
     size_t limit = generating->request->stream ? 1 : PULL_MAX;
     size_t count = request_read(choice->request, choice->next, events, limit);
-    for (size_t k = 0; k < count; k++)
-        observe(generating, choice, &events[k]);
+    size_t first = choice->next;
+    choice->next += count;
     view_status(choice, &status);
     if (count == 0 && status.finish_reason == FINISH_NONE)
         return true;
@@ -267,6 +270,7 @@ static bool pull_choice(struct generating *generating, size_t i, struct buffer *
                            error, out))
         return false;
     atomic_store(&choice->charged, api_response_tokens(generating->response, i));
+    observe(generating, choice, events, first);
     if (api_response_choice_finished(generating->response, i)) {
         choice->closed = true;
         if (!atomic_load(&choice->ended))
