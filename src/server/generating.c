@@ -252,7 +252,10 @@ static bool pull_choice(struct generating *generating, size_t i, struct buffer *
     if (choice->closed)
         return true;
     request_status(choice->request, &status);
-    size_t limit = generating->request->stream ? 1 : PULL_MAX;
+    /* No token that the status does not know: the last one has to be told as such. */
+    size_t limit = status.token_count - choice->next;
+    if (limit > (generating->request->stream ? 1 : PULL_MAX))
+        limit = generating->request->stream ? 1 : PULL_MAX;
     size_t count = request_read(choice->request, choice->next, events, limit);
     size_t first = choice->next;
     choice->next += count;
