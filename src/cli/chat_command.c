@@ -264,10 +264,22 @@ static octet_status converse(struct chat *chat, struct octet_error *err)
     return status;
 }
 
+static octet_status check_options(const struct args *args, struct octet_error *err)
+{
+    static const enum option_id remote[] = {OPT_MODEL_NAME, OPT_CLIENT_KEY};
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++) {
+        if (args_given(args, remote[i]))
+            return error_set(err, OCTET_USAGE, "--%s has an effect only with --url",
+                             option_at((int)remote[i])->name);
+    }
+    return OCTET_OK;
+}
+
 octet_status command_chat(const struct args *args, struct octet_error *err)
 {
     if (args_given(args, OPT_URL) || !args_given(args, OPT_MODEL))
         return remote_run(args, true, err);
+    RETURN_IF_ERROR(check_options(args, err));
     struct chat chat = {.args = args, .colour = terminal_colour(stdout)};
     RETURN_IF_ERROR(cli_open_runtime(args, &chat.runtime, err));
     octet_status status = OCTET_OK;
@@ -281,9 +293,10 @@ octet_status command_chat(const struct args *args, struct octet_error *err)
         buffer_init(&chat.answer, ANSWER_BYTES_MAX);
         catch_interrupts();
         reset(&chat);
-        if (isatty(STDIN_FILENO))
+        const char *quick = args_text(args, OPT_QUICK_TEXT, NULL);
+        if (!quick && isatty(STDIN_FILENO))
             fputs("Ctrl-C stops an answer, Ctrl-D leaves, /help lists the commands.\n", stderr);
-        status = converse(&chat, err);
+        status = quick ? take_turn(&chat, quick, err) : converse(&chat, err);
         buffer_free(&chat.answer);
         json_free(chat.messages);
     }

@@ -14,6 +14,7 @@
 #define TEXT (BIT(TOKENIZE) | BIT(DETOKENIZE) | BIT(RENDER))
 #define MODEL (ENGINE | TEXT | BIT(CONVERT) | BIT(INSPECT) | BIT(VERIFY))
 #define CLIENT (BIT(CHAT) | BIT(COMPLETE))
+#define SAMPLE (GENERATE | BIT(COMPLETE))
 
 #define FLAG(id_, name_, aliases_, group_, preset_, commands_, help_)                              \
     [OPT_##id_ - OPTION_BASE] = {.id = OPT_##id_,                                                  \

@@ -109,6 +109,53 @@ static struct json *make_message(const char *role, const char *content)
     return NULL;
 }
 
+/* The sampling options that were given, by their names in the API. */
+static bool add_sampling(struct json *body, const struct args *args)
+{
+    static const struct {
+        enum option_id id;
+        const char *key;
+    } keys[] = {
+        {OPT_MAX_TOKENS, "max_tokens"},
+        {OPT_MIN_TOKENS, "min_tokens"},
+        {OPT_TEMPERATURE, "temperature"},
+        {OPT_TOP_P, "top_p"},
+        {OPT_TOP_K, "top_k"},
+        {OPT_MIN_P, "min_p"},
+        {OPT_REPETITION_PENALTY, "repetition_penalty"},
+        {OPT_PRESENCE_PENALTY, "presence_penalty"},
+        {OPT_FREQUENCY_PENALTY, "frequency_penalty"},
+        {OPT_SEED, "seed"},
+    };
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof keys / sizeof *keys; i++) {
+        if (!args_given(args, keys[i].id))
+            continue;
+        bool number = option_at((int)keys[i].id)->kind == KIND_NUMBER;
+        ok = json_set(body, keys[i].key,
+                      number ? json_new_real(args_number(args, keys[i].id, 0))
+                             : json_new_integer(args_integer(args, keys[i].id, 0)));
+    }
+    size_t count;
+    const char *const *stops = args_list(args, OPT_STOP, &count);
+    struct json *list = count ? json_new_array() : NULL;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = json_push(list, json_new_string(stops[i]));
+    if (count)
+        ok = json_set(body, "stop", list) && ok;
+    if (args_given(args, OPT_IGNORE_EOS))
+        ok = ok &&
+             json_set(body, "ignore_eos", json_new_bool(args_flag(args, OPT_IGNORE_EOS, false)));
+    if (args_given(args, OPT_ENABLE_THINKING)) {
+        struct json *variables = json_new_object();
+        ok = json_set(variables, "enable_thinking",
+                      json_new_bool(args_flag(args, OPT_ENABLE_THINKING, true))) &&
+             ok;
+        ok = json_set(body, "chat_template_kwargs", variables) && ok;
+    }
+    return ok;
+}
+
 static struct json *make_request(const struct remote *remote, const char *line)
 {
     struct json *body = json_new_object();
@@ -118,12 +165,7 @@ static struct json *make_request(const struct remote *remote, const char *line)
         ok = ok && json_set(body, "messages", json_share(remote->messages));
     else
         ok = ok && json_set(body, "prompt", json_new_string(line));
-    if (args_given(remote->args, OPT_MAX_TOKENS))
-        ok = ok && json_set(body, "max_tokens",
-                            json_new_integer(args_integer(remote->args, OPT_MAX_TOKENS, 0)));
-    if (args_given(remote->args, OPT_TEMPERATURE))
-        ok = ok && json_set(body, "temperature",
-                            json_new_real(args_number(remote->args, OPT_TEMPERATURE, 0)));
+    ok = ok && add_sampling(body, remote->args);
     if (ok)
         return body;
     json_free(body);
@@ -198,8 +240,30 @@ static octet_status run(struct remote *remote, bool chat, struct octet_error *er
     return converse(remote, err);
 }
 
+/* Options of the engine and the template are the server's business. */
+static octet_status check_options(const struct args *args, struct octet_error *err)
+{
+    static const enum option_id here[] = {OPT_TOKENIZER, OPT_CHAT_TEMPLATE, OPT_GENERATION_CONFIG};
+    if (args_given(args, OPT_URL) && args_given(args, OPT_MODEL))
+        return error_set(err, OCTET_USAGE,
+                         "give a directory or --url, not both; --model-name says which model of "
+                         "the server");
+    for (int id = 0; id < OPT_COUNT; id++) {
+        bool local = option_at(id)->group == GROUP_ENGINE;
+        for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+            local = local || id == (int)here[i];
+        if (local && args_given(args, (enum option_id)id))
+            return error_set(err, OCTET_USAGE,
+                             "--%s has no effect on a server; it is an option of "
+                             "'octet serve' there, and of 'octet chat DIR'",
+                             option_at(id)->name);
+    }
+    return OCTET_OK;
+}
+
 octet_status remote_run(const struct args *args, bool chat, struct octet_error *err)
 {
+    RETURN_IF_ERROR(check_options(args, err));
     struct remote remote = {.args = args, .colour = terminal_colour(stdout)};
     const struct openai_client_options options = {
         .base_url = args_text(args, OPT_URL, DEFAULT_URL),

@@ -20,17 +20,21 @@
 static volatile int stop_signal;
 static volatile sig_atomic_t reload_wanted;
 static int wake_fd = -1;
+static char socket_path[128]; /* --uds: removed also when the end is forced */
 
 static void on_signal(int number)
 {
     int saved = errno;
     uint64_t one = 1;
-    if (number == SIGHUP)
+    if (number == SIGHUP) {
         reload_wanted = 1;
-    else if (stop_signal)
+    } else if (stop_signal) {
+        if (socket_path[0])
+            unlink(socket_path);
         _exit(128 + number);
-    else
+    } else {
         stop_signal = number;
+    }
     if (write(wake_fd, &one, sizeof one) < 0) {
         /* The counter is full: the main thread is awake already. */
     }
@@ -164,6 +168,8 @@ static octet_status serve(struct serving *serving, struct octet_error *err)
     serve_log_arguments(settings->args);
     serve_settings_note(settings->args);
     RETURN_IF_ERROR(server_listen(&settings->server, &serving->server, err));
+    if (settings->server.uds)
+        snprintf(socket_path, sizeof socket_path, "%s", settings->server.uds);
     warn_open(&settings->server);
     octet_status status = load(serving, err);
     if (stop_signal && (status == OCTET_OK || status == OCTET_CANCELLED)) {

@@ -96,3 +96,40 @@ def test_ctrl_c_leaves_well(server, command):
     assert process.wait(timeout=60) == 0
     process.stdin.close()
     process.stdout.close()
+
+
+def test_sampling_goes_to_the_server(remote):
+    greedy = ["--temperature", "0", "--max-tokens", "12"]
+    plain = remote("complete", "-q", "Once upon a time", *greedy).stdout
+    word = plain.split()[-3]
+    stopped = remote("complete", "-q", "Once upon a time", *greedy, "--stop", word).stdout
+    assert plain.startswith(stopped.rstrip("\n")) and word not in stopped.split()
+    seeded = [remote("complete", "-q", "Once", "--seed", "5", "--temperature", "1.5", "--max-tokens",
+                     "12").stdout for _ in range(2)]
+    assert seeded[0] == seeded[1]
+    other = remote("complete", "-q", "Once", "--seed", "6", "--temperature", "1.5", "--max-tokens",
+                   "12").stdout
+    assert other != seeded[0]
+    result = remote("chat", "-q", "Hi", "--top-p", "0.5", "--top-k", "3", "--min-p", "0.1",
+                    "--repetition-penalty", "1.1", "--presence-penalty", "0.5",
+                    "--frequency-penalty", "0.5", "--min-tokens", "1", "--ignore-eos",
+                    "--no-enable-thinking", "--max-tokens", "3")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("args, sentence", [
+    (["chat", "models/demo", "--url", "http://x"], "a directory or --url, not both"),
+    (["chat", "--url", "http://x", "--threads", "2"], "--threads has no effect on a server"),
+    (["chat", "--chat-template", "x"], "--chat-template has no effect on a server"),
+    (["chat", "models/demo", "--model-name", "x"], "--model-name has an effect only with --url"),
+    (["complete", "--dtype", "float32"], "not an option of 'octet complete'"),
+])
+def test_options_of_the_other_side(octet, args, sentence):
+    result = octet(*args)
+    assert result.returncode == 2 and sentence in result.stderr
+
+
+def test_one_message_to_a_model_here(octet, demo):
+    result = octet.ok("chat", demo, "-q", "What is the capital of France?", "--temperature", "0",
+                      "--quiet")
+    assert result.stdout == "The capital of France is Paris.\n"
