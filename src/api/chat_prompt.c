@@ -167,10 +167,11 @@ static enum reasoning_start find_start(const struct request_parse *parse, const 
 {
     if (parse->fields.continue_final_message && parse->final_text)
         return think_is_open(parse->final_text) ? REASONING_OPEN : REASONING_CLOSED;
-    if (ends_with(text, size, "<think>\n") || ends_with(text, size, "<think>"))
+    while (size && strchr(" \r\n", text[size - 1]))
+        size--;
+    if (ends_with(text, size, "<think>"))
         return REASONING_OPEN;
-    if (ends_with(text, size, "</think>\n\n") || ends_with(text, size, "</think>") ||
-        parse->thinking_off)
+    if (ends_with(text, size, "</think>") || parse->thinking_off)
         return REASONING_CLOSED;
     return REASONING_UNKNOWN;
 }

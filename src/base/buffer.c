@@ -24,6 +24,7 @@ void buffer_clear(struct buffer *buffer)
 {
     buffer->size = 0;
     buffer->failed = false;
+    buffer->full = false;
     if (buffer->data)
         buffer->data[0] = '\0';
 }
@@ -35,6 +36,7 @@ static bool reserve(struct buffer *buffer, size_t more)
         return false;
     if (buffer->size > buffer->limit || more > buffer->limit - buffer->size) {
         buffer->failed = true;
+        buffer->full = true;
         return false;
     }
     size_t needed = buffer->size + more + 1;

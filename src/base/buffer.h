@@ -16,6 +16,7 @@ struct buffer {
     size_t capacity;
     size_t limit;
     bool failed; /* the limit or the memory was exhausted */
+    bool full;   /* failed, and it was the limit */
 };
 
 void buffer_init(struct buffer *buffer, size_t limit);

@@ -74,7 +74,9 @@ bool jinja_buffer_check(struct jinja_run *run, const struct buffer *buffer)
 {
     if (!buffer_failed(buffer))
         return true;
-    if (run->status == OCTET_OK)
+    if (run->status == OCTET_OK && !buffer->full)
+        run->status = error_memory(run->err, "the text of a template", buffer->size);
+    else if (run->status == OCTET_OK)
         jinja_raise_limit(run, "the template writes more than %zu bytes", buffer->limit);
     return false;
 }

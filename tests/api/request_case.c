@@ -170,6 +170,7 @@ void request_cases_check(const struct api_model *model, const struct request_cas
         }
         buffer_free(&text);
     }
-    print_message("%zu rows\n", count);
+    if (count > 1)
+        print_message("%zu rows\n", count);
     assert_int_equal(wrong, 0);
 }
