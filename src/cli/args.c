@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/parse.h"
 
+#define KEYS_BYTES_MAX ((size_t)1 << 16)
+
 static octet_status out_of_range(const struct option_spec *option, const char *text,
                                  struct octet_error *err)
 {
@@ -313,12 +315,29 @@ void args_free(struct args *args)
     config_file_free(&args->config);
 }
 
+/* "; ignored: a, b", the keys of an object that has no effect; "" for anything else. */
+static void list_keys(const struct option_spec *option, const char *text, struct buffer *out)
+{
+    struct json *object = NULL;
+    if (option->kind != KIND_JSON ||
+        json_parse(text, strlen(text), KEYS_BYTES_MAX, option->name, &object, NULL) != OCTET_OK)
+        return;
+    for (struct json_iter it = json_iter(object); json_next(&it);)
+        buffer_printf(out, "%s%s", out->size ? ", " : "; ignored: ", it.key);
+    json_free(object);
+}
+
 void args_note_accepted(const struct args *args)
 {
     for (int i = 0; i < OPT_COUNT; i++) {
         const struct option_spec *option = option_at(i);
-        if (args->values[i].given && option->class == OPTION_ACCEPT)
-            log_info("--%s has no effect here: %s", option->name, option->reason);
+        if (!args->values[i].given || option->class != OPTION_ACCEPT)
+            continue;
+        struct buffer keys;
+        buffer_init(&keys, KEYS_BYTES_MAX);
+        list_keys(option, args->values[i].text, &keys);
+        log_info("--%s has no effect here: %s%s", option->name, option->reason, buffer_text(&keys));
+        buffer_free(&keys);
     }
 }
 

@@ -164,6 +164,7 @@ static octet_status serve(struct serving *serving, struct octet_error *err)
     struct serve_settings *settings = &serving->settings;
     serving->started_ns = clock_now_ns();
     settings->server.write_line = serve_log_line;
+    settings->server.access_log = settings->server.access_log && serve_log_shows_requests();
     log_info("octet API server version %s, serving model %s", octet_version(), settings->typed);
     serve_log_arguments(settings->args);
     serve_settings_note(settings->args);

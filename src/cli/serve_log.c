@@ -17,12 +17,14 @@
 #define LINE_BYTES_MAX 4608
 #define PIPE_WRITE_MAX 4096 /* poll() promises room for so much in a pipe */
 #define READER_WAIT_MS 100
+#define SINK_WAIT_MS 20 /* any thread may be the one that logs */
 
 /* The one log of the process: threads write while the mutex is theirs. */
 static struct {
     pthread_mutex_t mutex;
     FILE *stream;
     const char *prefix;
+    enum log_level level;
     bool colour;
     unsigned long dropped;
 } output = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -54,6 +56,7 @@ static void write_text(const char *text, size_t size, int wait_ms)
         if (length > 0 && write_piece(fd, note, (size_t)length, 0))
             output.dropped = 0;
     }
+    /* Once lines are lost nobody waits for the reader any more. */
     bool ok = output.dropped == 0;
     for (size_t at = 0; ok && at < size; at += PIPE_WRITE_MAX) {
         size_t piece = size - at < PIPE_WRITE_MAX ? size - at : PIPE_WRITE_MAX;
@@ -83,7 +86,7 @@ static void sink(void *context, enum log_level level, const char *file, int line
         return;
     size_t size = (size_t)length < sizeof text - 1 ? (size_t)length : sizeof text - 2;
     text[size++] = '\n';
-    write_text(text, size, 0);
+    write_text(text, size, SINK_WAIT_MS);
 }
 
 static octet_status find_level(const struct args *args, enum log_level *level,
@@ -123,10 +126,16 @@ octet_status serve_log_start(const struct args *args, struct octet_error *err)
         return error_set(err, OCTET_USAGE,
                          "VLLM_LOGGING_STREAM=%s: expected ext://sys.stdout or ext://sys.stderr",
                          stream);
+    output.level = level;
     output.prefix = prefix ? prefix : "";
     output.colour = terminal_colour(output.stream);
     log_set_sink(sink, NULL, level);
     return OCTET_OK;
+}
+
+bool serve_log_shows_requests(void)
+{
+    return output.level <= LOG_INFO;
 }
 
 void serve_log_line(void *context, const char *line)

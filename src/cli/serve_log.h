@@ -20,6 +20,9 @@
  */
 octet_status serve_log_start(const struct args *args, struct octet_error *err);
 
+/* Is the level low enough for the access log? */
+bool serve_log_shows_requests(void);
+
 /* A line as it is, '\n' added, waiting a moment for a slow reader. Any thread; context is unused.
  */
 void serve_log_line(void *context, const char *line);

@@ -251,6 +251,16 @@ def test_settings_reach_the_server(demo):
         assert "Default sampling parameters" not in server.log()
 
 
+def test_a_high_level_leaves_the_ready_line_only(demo):
+    with Serving("models/demo", ready=False, env={"VLLM_LOGGING_LEVEL": "ERROR"}) as server:
+        found = re.search(r":(\d+) ", server.wait_for("^INFO:     Uvicorn running"))
+        server.port = int(found[1])
+        assert server.ask("GET", "/health")[0] == 200
+        assert server.stop() == 0
+        assert READY in server.log() and "GET /health" not in server.log()
+        assert "WARNING" not in server.log() and "INFO 1" not in server.log()
+
+
 def test_threads_and_nodes(demo):
     cores = sorted(os.sched_getaffinity(0))
     env = {"VLLM_CPU_OMP_THREADS_BIND": str(cores[0]), "CPU_VISIBLE_MEMORY_NODES": "0"}

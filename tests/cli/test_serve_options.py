@@ -143,7 +143,7 @@ def test_accepted_flags_give_one_log_line(octet, demo, taken_port, flags):
     lines = [line for line in result.stderr.splitlines() if "has no effect here" in line]
     assert len(lines) == 1, result.stderr
     assert re.match(r"INFO \d\d-\d\d \d\d:\d\d:\d\d \[\w+\.c:\d+\] --[a-z0-9-]+ has no effect here: "
-                    r"\S.+[a-z0-9)]$", lines[0]), lines[0]
+                    r"\S.+[A-Za-z0-9_)]$", lines[0]), lines[0]
 
 
 @pytest.mark.parametrize("flags, sentence", REFUSE)
@@ -152,6 +152,17 @@ def test_refused_flags_stop_with_one_sentence(octet, demo, flags, sentence):
     assert result.returncode in ((1,) if flags.startswith("--config") else (2,)), result.stderr
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1 and result.stdout == ""
+
+
+def test_ignored_keys_are_named(octet, demo, taken_port):
+    result = octet("serve", demo, "--host", "127.0.0.1", "--port", taken_port,
+                   "--additional-config.enable_cpu_binding", "true", "--additional-config.a.b", "1")
+    assert "; ignored: enable_cpu_binding, a\n" in result.stderr
+
+
+def test_the_deployed_configuration_is_understood(octet, demo, taken_port):
+    result = octet("serve", demo, "--config", "deploy/serve.yaml", "--port", taken_port)
+    assert result.returncode == 1 and "in use" in result.stderr
 
 
 def listed(octet, group):
