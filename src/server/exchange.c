@@ -255,7 +255,7 @@ static void report(const struct exchange *exchange, bool gone)
         .method = head->method,
         .status = status,
         .duration_s = clock_seconds_since(exchange->start_ns),
-        .request_bytes = exchange->body.size,
+        .request_bytes = exchange->received_bytes,
         .response_bytes = exchange->sent_bytes,
     };
     metrics_http(&server->metrics, &counted);

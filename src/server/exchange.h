@@ -46,7 +46,8 @@ struct exchange {
     const char *rest;               /* what follows a route's prefix in head.path */
     char id[132];                   /* x-request-id */
     uint64_t start_ns, received_ns; /* request line; end of the body */
-    struct buffer body;
+    struct buffer body;             /* a worker may free it once it is parsed */
+    size_t received_bytes;          /* of it */
 
     /* The HTTP thread's. */
     bool head_checked;

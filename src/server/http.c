@@ -209,6 +209,7 @@ static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connectio
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t size)
 {
     struct server *server = exchange->server;
+    exchange->received_bytes += size;
     if (exchange->refused || exchange->too_large)
         return MHD_YES;
     if (exchange->body.size + size <= server->options.max_request_bytes)
