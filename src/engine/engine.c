@@ -49,7 +49,7 @@ static int32_t chunk_of(const struct engine_options *options)
     return threshold > 0 && (chunk == 0 || threshold < chunk) ? threshold : chunk;
 }
 
-static octet_status init_tables(struct engine *engine, struct octet_error *err)
+static octet_status init_scheduler(struct engine *engine, struct octet_error *err)
 {
     const struct engine_options *options = &engine->options;
     const struct executor *executor = &engine->executor;
@@ -70,15 +70,47 @@ static octet_status init_tables(struct engine *engine, struct octet_error *err)
                                    options->prefix_cache, err));
     RETURN_IF_ERROR(scheduler_init(&engine->scheduler, &limits, &engine->pool, err));
     RETURN_IF_ERROR(batch_buffers_init(&engine->buffers, &limits, executor->block_size, err));
-    RETURN_IF_ERROR(sampler_init(&engine->sampler, executor->vocab_size, err));
-    size_t cells = 0;
-    if (!checked_mul_size((size_t)executor->max_logit_rows, (size_t)executor->vocab_size, &cells))
+    engine->plan.entries = calloc((size_t)options->max_num_seqs, sizeof *engine->plan.entries);
+    if (!engine->plan.entries)
+        return error_memory(err, "step plan", (size_t)options->max_num_seqs);
+    return OCTET_OK;
+}
+
+/* Threads sleep between steps, and are woken for draws that would take one about a millisecond. */
+#define LEAST_SHARED 3000000
+
+static octet_status init_samplers(struct engine *engine, struct octet_error *err)
+{
+    int threads = engine->options.sampling_threads;
+    if (threads > engine->executor.max_logit_rows)
+        threads = engine->executor.max_logit_rows;
+    if (threads < 1)
+        threads = 1;
+    engine->least_shared = LEAST_SHARED;
+    engine->samplers = calloc((size_t)threads, sizeof *engine->samplers);
+    if (!engine->samplers)
+        return error_memory(err, "samplers", (size_t)threads * sizeof *engine->samplers);
+    for (; engine->sampler_count < threads; engine->sampler_count++)
+        RETURN_IF_ERROR(sampler_init(&engine->samplers[engine->sampler_count],
+                                     engine->executor.vocab_size, err));
+    return threads > 1 ? pool_create(threads, &engine->pool_of_draws, err) : OCTET_OK;
+}
+
+static octet_status init_tables(struct engine *engine, struct octet_error *err)
+{
+    const struct executor *executor = &engine->executor;
+    size_t rows = (size_t)executor->max_logit_rows, cells = 0, words = 0;
+    RETURN_IF_ERROR(init_scheduler(engine, err));
+    RETURN_IF_ERROR(init_samplers(engine, err));
+    engine->mask_words = ((size_t)executor->vocab_size + 31) / 32;
+    if (!checked_mul_size(rows, (size_t)executor->vocab_size, &cells) ||
+        !checked_mul_size((size_t)engine->options.max_num_seqs, engine->mask_words, &words))
         return error_set(err, OCTET_LIMIT, "max_logit_rows x vocab_size is too large");
     engine->logits = calloc(cells, sizeof *engine->logits);
-    engine->plan.entries = calloc((size_t)options->max_num_seqs, sizeof *engine->plan.entries);
-    engine->eos_ids = calloc(options->eos_id_count + 1, sizeof *engine->eos_ids);
-    engine->mask_bits = calloc(((size_t)executor->vocab_size + 31) / 32, sizeof *engine->mask_bits);
-    if (!engine->logits || !engine->plan.entries || !engine->eos_ids || !engine->mask_bits)
+    engine->draws = calloc(rows, sizeof *engine->draws);
+    engine->mask_bits = calloc(words, sizeof *engine->mask_bits);
+    engine->eos_ids = calloc(engine->options.eos_id_count + 1, sizeof *engine->eos_ids);
+    if (!engine->logits || !engine->draws || !engine->mask_bits || !engine->eos_ids)
         return error_memory(err, "engine", cells * sizeof *engine->logits);
     return OCTET_OK;
 }
@@ -144,11 +176,15 @@ void engine_free(struct engine *engine)
         return;
     engine_stop(engine, false);
     engine_end_all(engine, FINISH_ABORT, NULL);
-    free(engine->mask_bits);
     free(engine->eos_ids);
-    free(engine->plan.entries);
+    free(engine->mask_bits);
+    free(engine->draws);
     free(engine->logits);
-    sampler_free(&engine->sampler);
+    pool_free(engine->pool_of_draws);
+    for (int i = 0; i < engine->sampler_count; i++)
+        sampler_free(&engine->samplers[i]);
+    free(engine->samplers);
+    free(engine->plan.entries);
     batch_buffers_free(&engine->buffers);
     scheduler_free(&engine->scheduler);
     kv_blocks_free(&engine->pool);

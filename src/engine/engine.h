@@ -37,6 +37,7 @@ struct engine_options {
                                   OCTET_LIMIT; 0: no limit */
     int32_t max_logprobs;      /* largest logprobs and prompt_logprobs; 20 as in vLLM */
     bool prefix_cache;
+    int sampling_threads;   /* that draw tokens, the engine's included; 0: 1. Bits do not change */
     uint64_t seed;          /* for requests without one */
     const int32_t *eos_ids; /* end-of-text ids; copied */
     size_t eos_id_count;

@@ -5,6 +5,19 @@
 
 #include "engine/engine_request.h"
 #include "engine/scheduler.h"
+#include "parallel/pool.h"
+
+/* One row of logits: a draw, or the score of a prompt token. */
+struct engine_draw {
+    struct request *request;
+    float *logits;
+    int32_t position;     /* of the prompt: the token behind it is scored; -1: draw the next one */
+    const uint32_t *bits; /* ids that may be drawn; NULL: all */
+    bool gives_way;       /* min_tokens, to a format that has to end */
+    int32_t id;           /* what was drawn */
+    octet_status status;
+    struct octet_error err;
+};
 
 struct engine {
     struct engine_options options;
@@ -17,9 +30,16 @@ struct engine {
     struct scheduler scheduler;
     struct plan plan;
     struct batch_buffers buffers;
-    struct sampler sampler;
-    float *logits;              /* [max_logit_rows][vocab_size] */
-    uint32_t *mask_bits;        /* [(vocab_size + 31) / 32] what a constraint allows at one draw */
+    float *logits;             /* [max_logit_rows][vocab_size] */
+    struct engine_draw *draws; /* [max_logit_rows] of the present step */
+    int32_t draw_count;
+    uint32_t *mask_bits; /* [max_num_seqs][mask_words] what constraints allow in this step */
+    size_t mask_words;   /* (vocab_size + 31) / 32 */
+    int32_t mask_count;
+    struct sampler *samplers; /* [sampler_count] one a thread */
+    int sampler_count;
+    struct pool *pool_of_draws; /* NULL: one thread */
+    int64_t least_shared;       /* logits to pass over, below which waking threads costs more */
     struct engine_stats counts; /* its counters; what the scheduler and the pool count is added when
                                    it is published */
     int32_t failures;           /* steps that failed since the last that did not */
@@ -66,8 +86,8 @@ void engine_finish(struct engine *engine, struct request *request, enum finish_r
 void engine_end_all(struct engine *engine, enum finish_reason reason,
                     const struct octet_error *err);
 
-/* Engine's thread: use the logits of the rows of one plan entry: score, sample, deliver. */
-void engine_use_rows(struct engine *engine, const struct plan_entry *entry, float *logits);
+/* Engine's thread: use the logits of a step: score, draw, deliver. */
+void engine_use_logits(struct engine *engine);
 
 /* Engine's thread: count a step whose plan was computed, before its requests hear of it. */
 void engine_count_step(struct engine *engine);

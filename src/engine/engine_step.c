@@ -132,15 +132,9 @@ static octet_status compute(struct engine *engine, struct octet_error *err)
     }
     engine->failures = 0;
     engine_count_step(engine);
-    size_t row = 0;
-    for (int32_t i = 0; i < plan->entry_count; i++) {
-        const struct plan_entry *entry = &plan->entries[i];
-        scheduler_computed(&engine->scheduler, entry);
-        if (entry->row_count > 0)
-            engine_use_rows(engine, entry,
-                            engine->logits + row * (size_t)engine->executor.vocab_size);
-        row += (size_t)entry->row_count;
-    }
+    for (int32_t i = 0; i < plan->entry_count; i++)
+        scheduler_computed(&engine->scheduler, &plan->entries[i]);
+    engine_use_logits(engine);
     return OCTET_OK;
 }
 

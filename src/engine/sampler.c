@@ -19,6 +19,9 @@ struct sampler_candidate {
 /* Kept ids up to this many are sorted; of more, the vocabulary is passed over once more. */
 #define SORTED_MAX 2048
 
+/* The largest logit of so many ids is kept. */
+#define BLOCK 1024
+
 /* Where (x - max) / temperature is below this, a weight is 0: e^-50 is 2e-22. */
 #define EXPONENT_FLOOR (-50.0F)
 
@@ -27,7 +30,8 @@ octet_status sampler_init(struct sampler *sampler, int32_t vocab_size, struct oc
     sampler->vocab_size = vocab_size;
     sampler->candidates = calloc((size_t)vocab_size, sizeof *sampler->candidates);
     sampler->raw = calloc((size_t)vocab_size, sizeof *sampler->raw);
-    if (sampler->candidates && sampler->raw)
+    sampler->block_best = calloc((size_t)vocab_size / BLOCK + 1, sizeof *sampler->block_best);
+    if (sampler->candidates && sampler->raw && sampler->block_best)
         return OCTET_OK;
     sampler_free(sampler);
     return error_memory(err, "sampler", (size_t)vocab_size * sizeof *sampler->candidates);
@@ -35,8 +39,10 @@ octet_status sampler_init(struct sampler *sampler, int32_t vocab_size, struct oc
 
 void sampler_free(struct sampler *sampler)
 {
+    free(sampler->block_best);
     free(sampler->raw);
     free(sampler->candidates);
+    sampler->block_best = NULL;
     sampler->raw = NULL;
     sampler->candidates = NULL;
 }
@@ -191,7 +197,6 @@ static int32_t draw(const struct sampler_candidate *candidates, int32_t count, d
 }
 
 #define LANES 16
-#define BLOCK 1024
 
 /* The largest of count logits; *bad becomes true when one is NaN or +inf. */
 static float block_max(const float *logits, int32_t count, bool *bad)
@@ -218,15 +223,17 @@ static float block_max(const float *logits, int32_t count, bool *bad)
     return lanes[0];
 }
 
-/* The largest logit, ties to the lowest id. False for NaN or +inf. */
-static bool find_best(const float *logits, int32_t vocab_size, int32_t *id)
+/* The largest logit, ties to the lowest id, and that of each block. False for NaN or +inf. */
+static bool find_best(struct sampler *sampler, const float *logits, int32_t *id)
 {
+    const int32_t vocab_size = sampler->vocab_size;
     float best = -INFINITY;
     int32_t at = 0;
     bool bad = false;
     for (int32_t i = 0; i < vocab_size; i += BLOCK) {
         int32_t count = vocab_size - i < BLOCK ? vocab_size - i : BLOCK;
         float max = block_max(logits + i, count, &bad);
+        sampler->block_best[i / BLOCK] = max;
         if (max > best) {
             best = max;
             at = i;
@@ -293,8 +300,7 @@ static void adjust_logits(const struct sampler *sampler, const struct sample_inp
 }
 
 /* Weights of the ids that may be drawn, by ascending id; returns how many. */
-static int32_t gather(struct sampler *sampler, const struct sample_input *input, float max,
-                      bool weigh)
+static int32_t gather(struct sampler *sampler, const struct sample_input *input, float max)
 {
     const float temperature = (float)input->params->temperature;
     const float min_p = (float)input->params->min_p;
@@ -305,11 +311,53 @@ static int32_t gather(struct sampler *sampler, const struct sample_input *input,
         float exponent = (x - max) / temperature;
         if (!(exponent >= EXPONENT_FLOOR))
             continue;
-        float weight = weigh ? expf(exponent) : 0;
+        float weight = expf(exponent);
         candidates[count] = (struct sampler_candidate){x, weight, i};
         count += weight >= min_p;
     }
     return count;
+}
+
+/*
+ * The k first in the order, without their weights, in any order: a heap over the logits as they
+ * are, which passes over the blocks that hold nothing better than the worst in it. Ids come in
+ * ascending order, so of equal logits the lower id is in already.
+ */
+static int32_t gather_top_k(struct sampler *sampler, const float *logits, int32_t k)
+{
+    struct sampler_candidate *candidates = sampler->candidates;
+    int32_t count = 0;
+    for (int32_t i = 0; i < sampler->vocab_size; i++) {
+        if (i % BLOCK == 0 && count == k && sampler->block_best[i / BLOCK] <= candidates[0].logit) {
+            i += BLOCK - 1;
+            continue;
+        }
+        struct sampler_candidate candidate = {logits[i], 0, i};
+        if (count < k) {
+            candidates[count++] = candidate;
+            if (count == k)
+                make_heap(candidates, k, HEAP_WORST);
+        } else if (candidate.logit > candidates[0].logit) {
+            candidates[0] = candidate;
+            sift_down(candidates, k, 0, HEAP_WORST);
+        }
+    }
+    return count;
+}
+
+/* Weights of candidates; returns how many have one. */
+static int32_t weigh(struct sampler_candidate *candidates, int32_t count, float max,
+                     float temperature)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < count; i++) {
+        float exponent = (candidates[i].logit - max) / temperature;
+        if (!(exponent >= EXPONENT_FLOOR))
+            continue;
+        candidates[kept] = candidates[i];
+        candidates[kept++].weight = expf(exponent);
+    }
+    return kept;
 }
 
 /* By ascending id again: the kept ones themselves, or, of many, all up to the worst of them. */
@@ -342,15 +390,16 @@ static int32_t sample_random(struct sampler *sampler, const struct sample_input 
     struct sampler_candidate *candidates = sampler->candidates;
     const float max = input->logits[best];
     const bool all_kept = params->top_k <= 0 || params->top_k >= sampler->vocab_size;
-    /* With a top-k only k weights are needed; without min_p they can wait until k are left. */
-    const bool weigh_later = !all_kept && params->min_p <= 0;
-    int32_t count = gather(sampler, input, max, !weigh_later);
-    int32_t kept = keep_top_k(candidates, count, params->top_k);
-    if (weigh_later) {
-        for (int32_t i = 0; i < kept; i++)
-            candidates[i].weight = expf((candidates[i].logit - max) / (float)params->temperature);
+    int32_t kept = 0;
+    bool ordered = false;
+    if (!all_kept && params->min_p <= 0) {
+        kept = gather_top_k(sampler, input->logits, params->top_k);
+        kept = weigh(candidates, kept, max, (float)params->temperature);
+    } else {
+        int32_t count = gather(sampler, input, max);
+        kept = keep_top_k(candidates, count, params->top_k);
+        ordered = kept == count;
     }
-    bool ordered = kept == count;
     if (params->top_p < 1) {
         kept = keep_top_p(candidates, kept, params->top_p);
         ordered = false;
@@ -379,13 +428,13 @@ octet_status sampler_sample(struct sampler *sampler, const struct sample_input *
                             struct octet_error *err)
 {
     int32_t best = 0;
-    if (!find_best(input->logits, sampler->vocab_size, &best))
+    if (!find_best(sampler, input->logits, &best))
         return bad_logits(err);
     if (logprobs)
         memcpy(sampler->raw, input->logits, (size_t)sampler->vocab_size * sizeof(float));
     if (adjusts(input)) {
         adjust_logits(sampler, input);
-        if (!find_best(input->logits, sampler->vocab_size, &best))
+        if (!find_best(sampler, input->logits, &best))
             return error_set(err, OCTET_INPUT,
                              "penalties make a logit infinite, so no token can be chosen");
     }
@@ -408,7 +457,7 @@ octet_status sampler_logprobs(struct sampler *sampler, const float *logits, int3
 {
     struct sampler_candidate *candidates = sampler->candidates;
     int32_t vocab_size = sampler->vocab_size, best = 0;
-    if (!find_best(logits, vocab_size, &best))
+    if (!find_best(sampler, logits, &best))
         return bad_logits(err);
     const float max = logits[best];
     double sum = 0;

@@ -111,6 +111,7 @@ struct sampler {
     int32_t vocab_size;
     struct sampler_candidate *candidates; /* [vocab_size] */
     float *raw;                           /* [vocab_size] logits before steps 2 to 5 */
+    float *block_best;                    /* largest logit of each block of ids */
 };
 octet_status sampler_init(struct sampler *sampler, int32_t vocab_size, struct octet_error *err);
 void sampler_free(struct sampler *sampler);

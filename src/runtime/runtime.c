@@ -196,6 +196,7 @@ static octet_status make_engine(struct runtime *runtime, struct octet_error *err
     if (runtime->options.max_logprobs)
         options.max_logprobs =
             runtime->options.max_logprobs < 0 ? executor.vocab_size : runtime->options.max_logprobs;
+    options.sampling_threads = plan->sampling_threads;
     options.prefix_cache = !runtime->options.disable_prefix_cache;
     options.seed = runtime->options.seed;
     options.eos_ids = runtime->defaults.eos_ids;

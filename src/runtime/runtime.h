@@ -90,6 +90,7 @@ struct runtime_plan {
     bool chunked_prefill;
     int32_t ranks; /* the amounts above are those of each */
     int threads;
+    int sampling_threads; /* that draw tokens, while the others rest */
     enum activation_dtype dtype;
     enum weight_dtype weight_dtype;
     double

@@ -24,6 +24,9 @@
 #define LOGITS_BYTES ((uint64_t)32 << 20)
 #define LOGIT_ROWS_MAX 256
 
+/* More would wait for memory instead of each other; each has scratch of four floats a token id. */
+#define SAMPLING_THREADS_MAX 8
+
 /* Text tables, threads, stacks, the program itself. */
 #define OVERHEAD_BYTES ((uint64_t)48 << 20)
 
@@ -153,6 +156,8 @@ static octet_status resolve_counts(const struct planner *planner, struct octet_e
     struct cpu_topology topology;
     cpu_topology_detect(&topology);
     plan->threads = options->threads ? options->threads : topology.cores_usable;
+    plan->sampling_threads =
+        plan->threads < SAMPLING_THREADS_MAX ? plan->threads : SAMPLING_THREADS_MAX;
     plan->ranks = options->tensor_parallel_size > 1 ? options->tensor_parallel_size : 1;
     plan->dtype = options->dtype;
     plan->weight_dtype = options->weight_dtype;
@@ -208,7 +213,8 @@ static octet_status measure(const struct planner *planner, int32_t max_model_len
         (uint64_t)plan->max_num_seqs * ((uint64_t)max_model_len / (uint64_t)plan->block_size + 1);
     plan->weights = memory.weights;
     plan->activations = memory.activations + OVERHEAD_BYTES + tables * sizeof(int32_t) +
-                        vocab * sizeof(float) * ((uint64_t)plan->max_logit_rows + 4);
+                        vocab * sizeof(float) *
+                            ((uint64_t)plan->max_logit_rows + 4 * (uint64_t)plan->sampling_threads);
     plan->kv_bytes_per_block = memory.kv_per_block;
     return OCTET_OK;
 }
