@@ -102,7 +102,7 @@ def big_model(setting):
     import scripted
     if "big" not in setting.models:
         setting.models["big"] = scripted.write_checkpoint(
-            setting.folder / "big", {"default": "x y z"}, layers=24, intermediate=8192)
+            setting.folder / "big", {"default": "x y z"}, layers=12, intermediate=4096)
     return setting.models["big"]
 
 

@@ -48,7 +48,7 @@ class Setting:
     def model(self, kind):
         """fast: a token takes microseconds; slow: some milliseconds. Both say the same."""
         if kind not in self.models:
-            layers, width = {"fast": (1, 128), "slow": (6, 128 if self.sanitized else 2048)}[kind]
+            layers, width = {"fast": (1, 128), "slow": (6, 128 if self.sanitized else 1024)}[kind]
             self.models[kind] = scripted.write_checkpoint(
                 self.folder / kind, scripts_data.TEXTS, layers=layers, intermediate=width,
                 loops=scripts_data.LOOPS)
