@@ -329,3 +329,4 @@ def test_error_in_stream(serve, tmp_path):
             if number == 3:
                 server.process.send_signal(signal.SIGTERM)
     assert found.value.code == "server_shutting_down"
+    assert server.process.wait(60) == 0

@@ -75,6 +75,7 @@ def leave_prefilling(setting):
     free = setting.slots_free(server, 20 if setting.sanitized else 5)
     done = counter(server, "vllm:prompt_tokens_total") - before
     setting.alive(server)
+    assert done < len(prompt), f"all {done:.0f} prompt tokens were computed, in {free:.1f} s"
     return f"prefill of {len(prompt)} tokens: slot free after {free * 1000:.0f} ms, " \
            f"{done:.0f} prompt tokens counted"
 
@@ -164,13 +165,14 @@ def impatient(setting):
 
 def leave_anywhere(setting):
     server, count = setting.shared(), setting.pick(400, 10000)
-    whole = len(raw_answer(server))
+    sizes = {stream: len(raw_answer(server, stream)) for stream in (True, False)}
     before, fds = server.rss(), server.fds()
     warm = None
     for number in range(count):
         with contextlib.suppress(EOFError, ConnectionError), Wire(server.port) as wire:
-            wire.send(http_request("POST", CHAT, body(setting.rng.random() < 0.7)))
-            wire.exactly(setting.rng.randrange(whole))
+            stream = setting.rng.random() < 0.7
+            wire.send(http_request("POST", CHAT, body(stream), close=True))
+            wire.exactly(setting.rng.randrange(sizes[stream]))
             wire.close(setting.rng.random() < 0.5)
         if number == count // 4:
             warm = server.rss()
@@ -182,7 +184,7 @@ def leave_anywhere(setting):
     grown = server.rss() - warm
     assert setting.sanitized or grown < 8 << 20, f"grew by {grown >> 10} KiB after warming up"
     setting.alive(server)
-    return f"{count} at random offsets of {whole} bytes: slots free in {free * 1000:.0f} ms, " \
+    return f"{count} at random offsets of {sizes[True]} bytes: slots free in {free * 1000:.0f} ms, " \
            f"descriptors back, memory +{grown >> 10} KiB in the last three quarters " \
            f"(+{(warm - before) >> 10} in the first)"
 
@@ -192,9 +194,9 @@ def body(stream):
             "max_tokens": 200}
 
 
-def raw_answer(server):
+def raw_answer(server, stream):
     with Wire(server.port) as wire:
-        wire.send(http_request("POST", CHAT, body(True), close=True))
+        wire.send(http_request("POST", CHAT, body(stream), close=True))
         return wire.rest()
 
 
