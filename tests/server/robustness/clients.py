@@ -67,21 +67,17 @@ def leave_prefilling(setting):
     server = setting.shared("slow")
     setting.slots_free(server)
     prompt = [65 + setting.rng.randrange(26) for _ in range(16000 if setting.long else 8000)]
-    before = counter(server, "vllm:prompt_tokens_total")
+    before = server.gauge("vllm:iteration_tokens_total_sum")
     wire = Wire(server.port)
     wire.send(http_request("POST", "/v1/completions", {"prompt": prompt, "max_tokens": 1}))
     setting.running(server, 1)
     wire.close()
     free = setting.slots_free(server, 20 if setting.sanitized else 5)
-    done = counter(server, "vllm:prompt_tokens_total") - before
+    done = server.gauge("vllm:iteration_tokens_total_sum") - before
     setting.alive(server)
     assert done < len(prompt), f"all {done:.0f} prompt tokens were computed, in {free:.1f} s"
     return f"prefill of {len(prompt)} tokens: slot free after {free * 1000:.0f} ms, " \
-           f"{done:.0f} prompt tokens counted"
-
-
-def counter(server, name):
-    return server.gauge(name)
+           f"{done:.0f} of them computed"
 
 
 def leave_waiting(setting):

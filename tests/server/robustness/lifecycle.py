@@ -62,8 +62,9 @@ def drain(setting):
         start = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         for wire in wires:
-            tail = wire.until(b"data: [DONE]\n\n").split(b"\n\n")[-3]
-            error = json.loads(tail[6:])["error"]
+            tail = wire.until(b"data: [DONE]\n\n")
+            tail = tail[tail.index(b'{"error"'):]
+            error = json.loads(tail[:tail.index(b"\n")])["error"]
             assert error["code"] == "server_shutting_down", error
         code = server.process.wait(60)
         took = time.monotonic() - start
@@ -173,6 +174,8 @@ def while_loading(setting):
                 seen[status] = seen.get(status, 0) + 1
                 if status == 200:
                     break
+            time.sleep(0.002)
+        time.sleep(0.5)  # the line follows
         ready = server.log().count("Application startup complete.")
         assert 503 in seen, f"no answer while loading: {seen}"
         assert retry and int(retry) >= 1 and "loading" in json.dumps(error), (retry, error)

@@ -226,7 +226,7 @@ def memory(setting):
 def scarce_kv(setting):
     count, length = (16, 8000) if setting.long else (16, 2000)
     rng = setting.rng
-    bodies = [{"prompt": [32 + rng.randrange(90) for _ in range(length - 300)] + [10],
+    bodies = [{"prompt": [32 + rng.randrange(90) for _ in range(length - 301)] + [10],
                "max_tokens": 300, "ignore_eos": True, "temperature": 0.9, "seed": number,
                "logprobs": 1} for number in range(count)]
     with setting.server("--max-model-len", str(length), "--no-enable-prefix-caching") as server:
