@@ -224,7 +224,7 @@ static octet_status parse(const char *text, size_t size, size_t limit, size_t de
     json_error_t problem = {.text = ""};
     bool rewritten = scan.copied > 0;
     json_t *value = json_loadb(rewritten ? scan.out.data : text, rewritten ? scan.out.size : size,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &problem);
+                               JSON_DECODE_ANY | flags, &problem);
     if (value) {
         *out = wrap(value);
         goto out;
@@ -246,7 +246,8 @@ out:
 octet_status json_parse(const char *text, size_t size, size_t limit, const char *name,
                         struct json **out, struct octet_error *err)
 {
-    return parse(text, size, limit, JSON_DEPTH_MAX, JSON_ALLOW_NUL, name, out, err);
+    return parse(text, size, limit, JSON_DEPTH_MAX, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, name,
+                 out, err);
 }
 
 octet_status json_parse_request(const char *text, size_t size, size_t limit, size_t depth,

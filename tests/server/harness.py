@@ -54,8 +54,10 @@ class Server:
     # Life.
 
     def start(self):
-        command = [str(self.program), "serve", self.model, "--host", "127.0.0.1",
-                   "--port", str(self.port), *self.flags]
+        address = [] if "--uds" in self.flags else ["--port", str(self.port)]
+        if address and "--host" not in self.flags:
+            address += ["--host", "127.0.0.1"]
+        command = [str(self.program), "serve", self.model, *address, *self.flags]
         handle, self.log_path = tempfile.mkstemp(prefix="octet-serve-", suffix=".log")
         with os.fdopen(handle, "wb") as log:
             self.process = subprocess.Popen(
