@@ -226,6 +226,8 @@ static octet_status apply_words(struct request_parse *parse)
         RETURN_IF_ERROR(copy_string(parse, json_at(words, i), param,
                                     "bad_words cannot contain an empty string.", WORD_BYTES_MAX,
                                     &word));
+        if (!word)
+            return request_parse_memory(parse);
         word += strspn(word, " \t\r\n\v\f");
         RETURN_IF_ERROR(add_word(parse, word, false, &list));
         RETURN_IF_ERROR(add_word(parse, word, true, &list));
