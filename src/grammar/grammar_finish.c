@@ -245,34 +245,40 @@ static void add_entries(struct grammar_builder *builder, struct grammar *entries
         grammar_add_either(builder, entries->after_thinking, grammar_add_node(builder, lead));
 }
 
+/* The arrays change hands. */
+static void hand_over(struct grammar_builder *builder, struct grammar *grammar)
+{
+    atomic_init(&grammar->references, 1);
+    grammar->nodes = builder->nodes;
+    grammar->edges = builder->edges;
+    grammar->rules = builder->rules;
+    grammar->node_count = builder->node_count;
+    grammar->edge_count = builder->edge_count;
+    grammar->rule_count = builder->rule_count;
+    builder->nodes = NULL;
+    builder->edges = NULL;
+    builder->rules = NULL;
+}
+
 octet_status grammar_builder_finish(struct grammar_builder *builder, uint32_t start,
                                     uint32_t in_call, struct grammar **out)
 {
-    struct grammar entries = {.start = start, .in_call = in_call};
-    struct grammar *grammar = NULL;
-    if (builder->status == OCTET_OK)
-        add_entries(builder, &entries);
-    if (builder->status == OCTET_OK)
-        check(builder, start);
-    if (builder->status == OCTET_OK && !(grammar = calloc(1, sizeof *grammar)))
+    struct grammar *grammar = calloc(1, sizeof *grammar);
+    if (!grammar) {
         grammar_fail_memory(builder, "grammar", sizeof *grammar);
-    if (builder->status == OCTET_OK) {
-        atomic_init(&grammar->references, 1);
-        grammar->nodes = builder->nodes;
-        grammar->edges = builder->edges;
-        grammar->rules = builder->rules;
-        grammar->node_count = builder->node_count;
-        grammar->edge_count = builder->edge_count;
-        grammar->rule_count = builder->rule_count;
-        grammar->start = entries.start;
-        grammar->after_thinking = entries.after_thinking;
-        grammar->or_thinking = entries.or_thinking;
-        grammar->in_call = entries.in_call;
-        builder->nodes = NULL;
-        builder->edges = NULL;
-        builder->rules = NULL;
-        *out = grammar;
+    } else {
+        grammar->start = start;
+        grammar->in_call = in_call;
+        add_entries(builder, grammar);
+        if (builder->status == OCTET_OK)
+            check(builder, start);
+        if (builder->status == OCTET_OK) {
+            hand_over(builder, grammar);
+            *out = grammar;
+            grammar = NULL;
+        }
     }
+    free(grammar);
     grammar_builder_free(builder);
     return builder->status;
 }

@@ -235,8 +235,8 @@ static uint32_t add_other_nodes(struct grammar_builder *builder, struct literal_
     uint32_t bodies[STRING_STATES + 1];
     struct grammar_edge edges[256];
     static const uint32_t none[256] = {0};
-    for (uint8_t state = 0; state < STRING_STATES; state++)
-        bodies[state] = add_string_state(builder, state, 0, GRAMMAR_NO_LIMIT, next);
+    for (unsigned state = 0; state < STRING_STATES; state++)
+        bodies[state] = add_string_state(builder, (uint8_t)state, 0, GRAMMAR_NO_LIMIT, next);
     bodies[STRING_STATES] = 0;
     size_t count = add_leaving(STRING_ESCAPE, none, bodies, 0, edges);
     bodies[STRING_STATES] = grammar_add_bytes(builder, edges, count);

@@ -13,7 +13,7 @@
 #define REGEX_REPEAT_MAX 10000
 #define REGEX_STATES_MAX 200000      /* of the nondeterministic automaton */
 #define REGEX_DFA_STATES_MAX 20000   /* of the deterministic one */
-#define REGEX_WORK_MAX 20000000      /* elementary steps of making either */
+#define REGEX_WORK_MAX 10000000      /* elementary steps of making either */
 #define REGEX_PRODUCT_MAX (1 << 22)  /* its states times the lengths that are counted */
 #define REGEX_MEMORY_MAX (64u << 20) /* of the syntax tree */
 

@@ -67,7 +67,7 @@ static uint8_t tail_step(uint8_t state, uint8_t byte)
     static const struct {
         uint8_t first, last, next;
     } tails[] = {
-        [STRING_TAIL_1 - STRING_TAIL_1] = {0x80, 0xBF, STRING_BODY},
+        [0] = {0x80, 0xBF, STRING_BODY},
         [STRING_TAIL_2 - STRING_TAIL_1] = {0x80, 0xBF, STRING_TAIL_1},
         [STRING_TAIL_3 - STRING_TAIL_1] = {0x80, 0xBF, STRING_TAIL_2},
         [STRING_TAIL_E0 - STRING_TAIL_1] = {0xA0, 0xBF, STRING_TAIL_1},

@@ -157,6 +157,16 @@ static struct regex_dfa_state describe(const struct dfa_work *work)
     return state;
 }
 
+static bool is_current(const struct dfa_work *work, const struct state_set *set)
+{
+    if (set->count != work->current_count)
+        return false;
+    if (set->count == 0)
+        return true;
+    const uint32_t *members = work->members ? work->members + set->first : NULL;
+    return members && memcmp(members, work->current, set->count * sizeof *members) == 0;
+}
+
 /* The deterministic state of the current set; a new one when there is none yet. */
 static bool find_state(struct dfa_work *work, uint32_t *found)
 {
@@ -168,12 +178,10 @@ static bool find_state(struct dfa_work *work, uint32_t *found)
     size_t size = work->current_count * sizeof *work->current;
     uint32_t slot = (uint32_t)hash_set(work->current, work->current_count) & work->slot_mask;
     for (; work->slots[slot]; slot = (slot + 1) & work->slot_mask) {
-        const struct state_set *set = &work->sets[work->slots[slot] - 1];
-        if (set->count == work->current_count &&
-            (size == 0 || memcmp(work->members + set->first, work->current, size) == 0)) {
-            *found = work->slots[slot] - 1;
-            return true;
-        }
+        if (!is_current(work, &work->sets[work->slots[slot] - 1]))
+            continue;
+        *found = work->slots[slot] - 1;
+        return true;
     }
     if (!make_room(work))
         return false;

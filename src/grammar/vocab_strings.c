@@ -85,8 +85,8 @@ octet_status vocab_strings_init(struct grammar_vocab *vocab, struct octet_error 
 {
     struct string_walk walk = {.vocab = vocab};
     uint32_t exit_total = 0;
-    for (uint8_t state = 0; state < STRING_STATES; state++) {
-        walk_string(&walk, state);
+    for (unsigned state = 0; state < STRING_STATES; state++) {
+        walk_string(&walk, (uint8_t)state);
         vocab->exit_first[state] = exit_total;
         exit_total += walk.exit_count;
         if (state == STRING_BODY)
@@ -100,12 +100,12 @@ octet_status vocab_strings_init(struct grammar_vocab *vocab, struct octet_error 
     if (!vocab->inside || !vocab->at_most || !vocab->exits || !vocab->longer)
         return error_memory(err, "vocabulary of grammars",
                             (STRING_STATES + VOCAB_SHORT_MAX) * vocab->words * 4);
-    for (uint8_t state = 0; state < STRING_STATES; state++) {
+    for (unsigned state = 0; state < STRING_STATES; state++) {
         walk.inside = vocab->inside + state * vocab->words;
         walk.exits = vocab->exits + vocab->exit_first[state];
         walk.at_most = state == STRING_BODY ? vocab->at_most : NULL;
         walk.longer = state == STRING_BODY ? vocab->longer : NULL;
-        walk_string(&walk, state);
+        walk_string(&walk, (uint8_t)state);
     }
     if (vocab->longer_count > 1)
         qsort(vocab->longer, vocab->longer_count, sizeof *vocab->longer, compare_longer);

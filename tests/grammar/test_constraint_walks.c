@@ -261,12 +261,70 @@ static void test_choice(void **state)
     grammar_free(grammar);
 }
 
+/* Opening brackets stop where they could not be closed any more. */
+static void test_depth(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *schema, *opens, *closes;
+    } items[] = {
+        {"{}", "[", "]"},
+        {"{\"type\":\"object\"}", "{\"a\":", "}"},
+        {"{\"type\":\"array\",\"items\":{\"$ref\":\"#\"},\"minItems\":0}", "[", "]"},
+    };
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        struct grammar *grammar = schema_or_fail(items[i].schema);
+        struct buffer text;
+        bool complete;
+        size_t size = strlen(items[i].opens), levels;
+        buffer_init(&text, 1 << 16);
+        for (int level = 0; level < 3 * GRAMMAR_DEPTH_MAX; level++)
+            buffer_append_str(&text, items[i].opens);
+        levels = grammar_prefix(grammar, buffer_text(&text), text.size, &complete) / size;
+        assert_in_range(levels, GRAMMAR_DEPTH_MAX - 2, GRAMMAR_DEPTH_MAX + 2);
+        text.size = levels * size;
+        if (size > 1)
+            buffer_append_str(&text, "1");
+        for (size_t level = 0; level < levels; level++)
+            buffer_append_str(&text, items[i].closes);
+        assert_true(grammar_reads(grammar, buffer_text(&text), text.size));
+        buffer_free(&text);
+        grammar_free(grammar);
+    }
+}
+
+/* The same with a vocabulary as large as they come, where it is there. */
+static void test_large_vocabulary(void **state)
+{
+    struct fixture *demo = *state;
+    const char *path = test_shared_or_skip("test_large_vocabulary", "data/qwen3-tokenizer");
+    struct fixture fixture = {.vocab_size = 151936, .eos = 151645, .rng = demo->rng};
+    struct octet_error err;
+    assert_int_equal(tokenizer_open(path, &fixture.tokenizer, &err), OCTET_OK);
+    assert_int_equal(grammar_vocab_new(fixture.tokenizer, fixture.vocab_size, &fixture.eos, 1,
+                                       &fixture.vocab, &err),
+                     OCTET_OK);
+    static const size_t chosen[] = {1, 3, 4, 10, 11};
+    for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
+        const char *schema = schemas[chosen[i]];
+        struct grammar *grammar = schema_or_fail(schema);
+        struct buffer text;
+        buffer_init(&text, (size_t)1 << 24);
+        if (walk_once(&fixture, grammar, schema, &text))
+            check_text(schema, &text);
+        buffer_free(&text);
+        grammar_free(grammar);
+    }
+    grammar_vocab_free(fixture.vocab);
+    tokenizer_close(fixture.tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schemas),
-        cmocka_unit_test(test_expressions),
-        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_schemas),          cmocka_unit_test(test_expressions),
+        cmocka_unit_test(test_choice),           cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_large_vocabulary),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -337,7 +337,7 @@ static const struct {
     {"{\"maxItems\":10001}", OCTET_LIMIT, "'maxItems'"},
     {"{\"minLength\":99999999}", OCTET_LIMIT, "'minLength'"},
     {"{\"type\":\"string\",\"pattern\":\"a{3000}\",\"maxLength\":100000}", OCTET_LIMIT, "schema: "},
-    {"{\"type\":\"string\",\"pattern\":\"a.{30}$\"}", OCTET_LIMIT, "states"},
+    {"{\"type\":\"string\",\"pattern\":\"a.{30}$\"}", OCTET_LIMIT, "regular expression"},
 };
 
 static void test_refused(void **state)
