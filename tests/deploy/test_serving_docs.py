@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 import harness
 import pytest
@@ -94,6 +95,11 @@ def test_start_command_runs(binary, line):
     words = shlex.split(line)
     assert words[:3] == ["octet", "serve", "models/demo"]
     with harness.Server(*words[2:]) as server:
+        end = time.monotonic() + 30  # /health is 200 a moment before the line
+        while "Application startup complete." not in server.log():
+            assert time.monotonic() < end, server.log()
+            time.sleep(0.02)
+        server.get("/health")
         assert server.log().count("Application startup complete.") == 1
 
 
