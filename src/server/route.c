@@ -92,9 +92,10 @@ const struct route *route_find(const struct server *server, const char *path, co
 bool route_allows(const struct route *route, const char *method)
 {
     size_t length = strlen(method);
-    for (const char *at = route->methods; (at = strstr(at, method)) != NULL; at += length) {
+    const char *at = route->methods;
+    for (; length > 0 && (at = strstr(at, method)) != NULL; at += length) {
         bool begins = at == route->methods || at[-1] == ' ';
-        if (length > 0 && begins && (at[length] == ',' || at[length] == '\0'))
+        if (begins && (at[length] == ',' || at[length] == '\0'))
             return true;
     }
     return false;

@@ -122,8 +122,6 @@ static octet_status check(const struct server_options *o, struct octet_error *er
         return error_set(err, OCTET_UNSUPPORTED,
                          "--ssl-cert-reqs 2 (certificates of clients) is not supported; put a "
                          "proxy in front that checks them");
-    if (o->uds && o->host)
-        return error_set(err, OCTET_USAGE, "--uds and --host exclude each other");
     for (size_t i = 0; i < o->api_key_count; i++) {
         if (!o->api_keys[i][0])
             return error_set(err, OCTET_USAGE, "an API key is empty");
