@@ -15,18 +15,21 @@ octet_status mask_maker_init(struct mask_maker *maker, const struct grammar_voca
     size_t words = vocab->words + 1;
     maker->slots = calloc(MASK_CACHE_SLOTS, sizeof *maker->slots);
     maker->memory = calloc((MASK_CACHE_SLOTS + 1) * words, sizeof *maker->memory);
-    if (!maker->slots || !maker->memory) {
+    maker->runs = calloc(MASK_RUN_SLOTS, sizeof *maker->runs);
+    if (!maker->slots || !maker->memory || !maker->runs) {
         mask_maker_free(maker);
         return error_memory(err, "constraint", MASK_CACHE_SLOTS * words * sizeof *maker->memory);
     }
     for (size_t i = 0; i < MASK_CACHE_SLOTS; i++)
         maker->slots[i].bits = maker->memory + i * words;
     maker->scratch = maker->memory + MASK_CACHE_SLOTS * words;
+    mask_maker_init_classes(maker);
     return OCTET_OK;
 }
 
 void mask_maker_free(struct mask_maker *maker)
 {
+    free(maker->runs);
     free(maker->memory);
     free(maker->slots);
     memset(maker, 0, sizeof *maker);
@@ -36,6 +39,22 @@ static void merge(uint32_t *bits, const uint32_t *more, size_t words)
 {
     for (size_t i = 0; i < words; i++)
         bits[i] |= more[i];
+}
+
+/* Whether everything below a trie node can be read from a level. */
+static bool allows_below(struct mask_maker *maker, const struct constraint_level *level,
+                         const struct vocab_trie_node *node)
+{
+    const struct constraint_walk *walk = maker->walk;
+    const struct constraint_config *config = &walk->configs[level->begin];
+    if (level->over)
+        return true;
+    if (level->end - level->begin != 1 || !node->height ||
+        walk->grammar->nodes[config->node].kind != NODE_BYTES)
+        return false;
+    const struct mask_run *run =
+        mask_maker_run(maker, config->node, walk->frames[config->frame].depth);
+    return !(node->below & ~run->classes) && node->height <= run->length;
 }
 
 /*
@@ -54,9 +73,10 @@ static void walk_nodes(struct mask_maker *maker, unsigned base, unsigned depth, 
             continue;
         }
         const struct constraint_level *level = &walk->levels[from + 1];
-        uint32_t end = level->over ? vocab->nodes[node->skip].first_id : node[1].first_id;
+        bool all = allows_below(maker, level, node);
+        uint32_t end = all ? vocab->nodes[node->skip].first_id : node[1].first_id;
         vocab_set_ids(vocab, node->first_id, end, bits);
-        i = level->over || level->end == level->begin ? node->skip : i + 1;
+        i = all || level->end == level->begin ? node->skip : i + 1;
     }
 }
 

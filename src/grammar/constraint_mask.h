@@ -21,6 +21,21 @@ struct mask_slot {
     uint32_t *bits;             /* [words] */
 };
 
+#define MASK_RUN_SLOTS 256
+#define MASK_RUN_MAX 32 /* longer runs are not looked for */
+#define MASK_RUN_ENDLESS 254
+
+/*
+ * From a node, at a depth of the stack, every string of at most `length` bytes of `classes` can be
+ * read: whole subtrees of the trie are allowed without walking them.
+ */
+struct mask_run {
+    uint32_t node; /* 0: empty slot */
+    uint32_t depth;
+    uint32_t classes;
+    uint32_t length;
+};
+
 struct mask_maker {
     const struct grammar_vocab *vocab;
     struct constraint_walk *walk; /* NULL without a grammar */
@@ -28,11 +43,18 @@ struct mask_maker {
     uint32_t *memory;             /* of all bits */
     uint32_t *scratch;            /* [words] */
     uint64_t clock;
+    struct mask_run *runs;     /* [MASK_RUN_SLOTS] by node */
+    uint8_t byte_classes[256]; /* vocab_byte_class */
+    uint16_t class_sizes[32];
 };
 
 octet_status mask_maker_init(struct mask_maker *maker, const struct grammar_vocab *vocab,
                              struct constraint_walk *walk, struct octet_error *err);
 void mask_maker_free(struct mask_maker *maker);
+
+/* mask_run.c. The run from a NODE_BYTES. */
+const struct mask_run *mask_maker_run(struct mask_maker *maker, uint32_t node, uint32_t depth);
+void mask_maker_init_classes(struct mask_maker *maker);
 
 /* Write the tokens that level 0 allows, without end-of-text, into bits [words]. */
 void mask_maker_fill(struct mask_maker *maker, uint32_t *bits);

@@ -29,6 +29,27 @@ bool vocab_is_text(const struct grammar_vocab *vocab, int32_t id)
     return size > 0 && size <= VOCAB_TOKEN_BYTES_MAX;
 }
 
+unsigned vocab_byte_class(uint8_t byte)
+{
+    static const char singles[] = " _-.,\"\\\n'/=@%+*\t";
+    static const char *const pairs[] = {"()", ":;", "{}", "[]", "<>", "&|", "!?", "#$~^`"};
+    if (byte >= 0x80)
+        return byte < 0xC0 ? 28 : byte < 0xE0 ? 29 : byte < 0xF0 ? 30 : 31;
+    if (byte >= 'a' && byte <= 'z')
+        return 0;
+    if (byte >= 'A' && byte <= 'Z')
+        return 1;
+    if (byte >= '0' && byte <= '9')
+        return 2;
+    const char *found = byte ? strchr(singles, (char)byte) : NULL;
+    if (found)
+        return 3 + (unsigned)(found - singles);
+    for (unsigned i = 0; byte && i < sizeof pairs / sizeof pairs[0]; i++)
+        if (strchr(pairs[i], (char)byte))
+            return 19 + i;
+    return 27;
+}
+
 static int compare_keys(const void *left, const void *right)
 {
     const struct token_key *a = left, *b = right;
@@ -95,6 +116,23 @@ static void fill_nodes(struct grammar_vocab *vocab, const struct token_key *keys
     vocab->node_count = count;
 }
 
+/* From the last node to the first, each tells its parent what it has. */
+static void summarise(struct grammar_vocab *vocab)
+{
+    uint32_t below[VOCAB_TOKEN_BYTES_MAX + 2] = {0};
+    uint16_t height[VOCAB_TOKEN_BYTES_MAX + 2] = {0};
+    for (uint32_t i = vocab->node_count; i-- > 0;) {
+        struct vocab_trie_node *node = &vocab->nodes[i];
+        uint16_t depth = node->depth, tall = (uint16_t)(height[depth] + 1);
+        node->below = below[depth];
+        node->height = (uint8_t)(height[depth] < UINT8_MAX ? height[depth] : UINT8_MAX);
+        below[depth - 1] |= below[depth] | 1u << vocab_byte_class(node->byte);
+        height[depth - 1] = tall > height[depth - 1] ? tall : height[depth - 1];
+        below[depth] = 0;
+        height[depth] = 0;
+    }
+}
+
 static octet_status build_trie(struct grammar_vocab *vocab, struct octet_error *err)
 {
     size_t total = 0;
@@ -106,6 +144,7 @@ static octet_status build_trie(struct grammar_vocab *vocab, struct octet_error *
     vocab->nodes = calloc(total + 1, sizeof *vocab->nodes);
     if (vocab->ids && vocab->nodes) {
         fill_nodes(vocab, keys);
+        summarise(vocab);
         void *fitted = realloc(vocab->nodes, (vocab->node_count + 1u) * sizeof *vocab->nodes);
         if (fitted)
             vocab->nodes = fitted;

@@ -18,7 +18,9 @@
 struct vocab_trie_node {
     uint32_t skip; /* the next node that is not below this one */
     uint32_t first_id;
+    uint32_t below; /* the classes of all bytes below it: 1 << vocab_byte_class() */
     uint16_t depth; /* bytes of the prefix, 1 and up */
+    uint8_t height; /* levels below it; 255 for more */
     uint8_t byte;   /* its last byte */
 };
 
@@ -56,6 +58,9 @@ struct grammar_vocab {
     struct vocab_long_token *longer;
     uint32_t longer_count;
 };
+
+/* Bytes in 32 classes, as expressions tend to treat them alike. */
+unsigned vocab_byte_class(uint8_t byte);
 
 static inline void vocab_set_bit(uint32_t *bits, int32_t id)
 {
