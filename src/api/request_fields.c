@@ -2,6 +2,8 @@
 /* The fields that chats and completions share, sorted by name. */
 #include "api/api_parse.h"
 
+#include <float.h>
+
 #define AT(member) offsetof(struct request_fields, member)
 #define BOOLEAN(key, member)                                                                       \
     {                                                                                              \
@@ -90,10 +92,10 @@ static const struct field common_fields[] = {
     IGNORED("prompt_cache_retention"),
     INTEGER_FROM("prompt_logprobs", prompt_logprobs, -1,
                  "`prompt_logprobs` must be a positive value or -1"),
-    NUMBER_ABOVE_ZERO("repeat_penalty", repetition_penalty, 1e30, REPETITION_RULE),
+    NUMBER_ABOVE_ZERO("repeat_penalty", repetition_penalty, DBL_MAX, REPETITION_RULE),
     REFUSED("repetition_detection",
             "repetition_detection is not supported; use repetition_penalty or frequency_penalty"),
-    NUMBER_ABOVE_ZERO("repetition_penalty", repetition_penalty, 1e30, REPETITION_RULE),
+    NUMBER_ABOVE_ZERO("repetition_penalty", repetition_penalty, DBL_MAX, REPETITION_RULE),
     STRING("request_id", request_id),
     VALUE("response_format", response_format, FIELD_IS_OBJECT),
     BOOLEAN("return_token_ids", return_token_ids),

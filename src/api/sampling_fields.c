@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+#define REPETITION_LEAST 1e-30 /* within these no penalised logit leaves float32 */
+#define REPETITION_MOST 1e30
 #define TEMPERATURE_LEAST 0.01 /* vLLM's: below it products of the softmax overflow */
 #define COMPLETION_TOKENS 16   /* max_tokens of a completion that states none */
 
@@ -53,6 +55,11 @@ static octet_status apply_choices(struct request_parse *parse)
     if (fields->length_penalty != 1)
         return api_error_set(parse->error, 400, "unsupported_parameter", "length_penalty",
                              "length_penalty belongs to beam search, which is not supported");
+    double repetition = fields->repetition_penalty;
+    if (repetition < REPETITION_LEAST || repetition > REPETITION_MOST)
+        return api_error_set(parse->error, 400, "invalid_value", "repetition_penalty",
+                             "repetition_penalty must be in [%g, %g], got %g.", REPETITION_LEAST,
+                             REPETITION_MOST, repetition);
     if (fields->n > 1 && is_greedy(&request->sampling))
         return api_error_set(parse->error, 400, "invalid_value", "n",
                              "n must be 1 when using greedy sampling, got %" PRId64 ".", fields->n);
