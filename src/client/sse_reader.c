@@ -60,11 +60,10 @@ enum sse_result sse_reader_push(struct sse_reader *reader, const char *bytes, si
                                 bool (*event)(void *context, const char *data, size_t size),
                                 void *context)
 {
-    size_t at = 0;
-    if (at < size && reader->after_return && bytes[at] == '\n')
-        at++;
-    while (at < size) {
+    size_t at = size && reader->after_return && bytes[0] == '\n';
+    if (size)
         reader->after_return = false;
+    while (at < size) {
         size_t end = at;
         while (end < size && bytes[end] != '\n' && bytes[end] != '\r')
             end++;
@@ -76,9 +75,10 @@ enum sse_result sse_reader_push(struct sse_reader *reader, const char *bytes, si
         if (result != SSE_MORE)
             return result;
         at = end + 1;
-        reader->after_return = bytes[end] == '\r';
-        if (reader->after_return && at < size && bytes[at] == '\n')
+        if (bytes[end] == '\r' && at < size && bytes[at] == '\n')
             at++;
+        else
+            reader->after_return = bytes[end] == '\r' && at == size;
     }
     return SSE_MORE;
 }

@@ -27,6 +27,7 @@ static const struct {
     {"data: a\ndata: b\n\n", "[a\nb]"},
     {"data: a\r\n\r\ndata: b\r\n\r\n", "[a][b]"},
     {"data: a\r\rdata: b\r\r", "[a][b]"},
+    {"data: a\r\n\ndata: b\n\r\n", "[a][b]"},
     {"\n\n: ping\n\ndata: a\n\n", "[a]"},
     {"event: x\nid: 7\nretry: 1\ndata: a\n\n", "[a]"},
     {"data\n\n", "[]"},
@@ -58,6 +59,23 @@ static void test_cut_anywhere(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (size_t cut = 0; cut <= strlen(cases[i].bytes); cut++)
             check(i, cut);
+    }
+}
+
+/* Byte by byte, also "\r\n" and the empty line behind it. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sse_reader reader;
+        struct seen seen = {0};
+        sse_reader_init(&reader, 256);
+        for (const char *byte = cases[i].bytes; *byte; byte++) {
+            assert_int_equal(sse_reader_push(&reader, byte, 1, on_event, &seen), SSE_MORE);
+            assert_int_equal(sse_reader_push(&reader, byte, 0, on_event, &seen), SSE_MORE);
+        }
+        assert_string_equal(seen.text, cases[i].events);
+        sse_reader_free(&reader);
     }
 }
 
@@ -96,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_limits),
     };
