@@ -131,7 +131,10 @@ static bool write_event(struct api_response *response, size_t index, struct buff
     end_event(response, choice, out);
     choice->started = true;
     choice->pending = 0;
-    output_delta_clear(&choice->delta);
+    if (chat_call_waits(choice))
+        output_delta_keep_last_piece(&choice->delta);
+    else
+        output_delta_clear(&choice->delta);
     logprob_lists_clear(&choice->logprobs);
     buffer_clear(&choice->token_ids);
     return buffer_append_str(out, "}\n\n");

@@ -82,6 +82,9 @@ size_t token_characters(const struct tokenizer *tokenizer, int32_t id);
 /* The choice's object in a stream; role: only the role is told. */
 void chat_write_chunk(const struct api_response *response, size_t index, bool role,
                       struct buffer *out);
+/* The first arguments of the last call are left to the event behind this one: as OpenAI and vLLM
+ * do, the piece that tells a call's name has empty arguments and is alone in its event. */
+bool chat_call_waits(const struct choice *choice);
 void chat_write_choice(const struct api_response *response, size_t index, struct buffer *out);
 void completion_write_choice(const struct api_response *response, size_t index, struct buffer *out);
 

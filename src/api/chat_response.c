@@ -51,16 +51,42 @@ static void write_call_head(const struct tool_delta *tool, struct buffer *out)
     buffer_append_str(out, ",\"arguments\":");
 }
 
-static void write_call_deltas(const struct output_delta *delta, struct buffer *out)
+/* The arguments of the call whose first piece is tools[i]: the piece behind it, or nothing. */
+static void write_call_arguments(const struct output_delta *delta, size_t i, size_t count,
+                                 struct buffer *out)
 {
-    for (size_t i = 0; i < delta->tool_count; i++) {
+    const struct tool_delta *next = i + 1 < count ? &delta->tools[i + 1] : NULL;
+    if (next && !next->begins)
+        json_append_string(out, buffer_text(&next->arguments), next->arguments.size);
+    else
+        buffer_append_str(out, "\"\"");
+}
+
+bool chat_call_waits(const struct choice *choice)
+{
+    const struct output_delta *delta = &choice->delta;
+    return !choice->finished && delta->tool_count > 1 &&
+           !delta->tools[delta->tool_count - 1].begins &&
+           delta->tools[delta->tool_count - 2].begins;
+}
+
+/* One entry for each call: many clients read the first entry of a chunk only. */
+static void write_call_deltas(const struct choice *choice, struct buffer *out)
+{
+    const struct output_delta *delta = &choice->delta;
+    size_t waiting = chat_call_waits(choice) ? delta->tool_count - 1 : delta->tool_count;
+    for (size_t i = 0; i < waiting; i++) {
         const struct tool_delta *tool = &delta->tools[i];
+        if (i > 0 && !tool->begins)
+            continue; /* written with the piece before it */
         buffer_printf(out, i ? ",{\"index\":%d," : "{\"index\":%d,", tool->index);
-        if (tool->begins)
+        if (tool->begins) {
             write_call_head(tool, out);
-        else
+            write_call_arguments(delta, i, waiting, out);
+        } else {
             buffer_append_str(out, "\"function\":{\"arguments\":");
-        json_append_string(out, buffer_text(&tool->arguments), tool->arguments.size);
+            json_append_string(out, buffer_text(&tool->arguments), tool->arguments.size);
+        }
         buffer_append_str(out, "}}");
     }
 }
@@ -70,15 +96,11 @@ static void write_calls(const struct output_delta *delta, struct buffer *out)
 {
     for (size_t i = 0; i < delta->tool_count; i++) {
         const struct tool_delta *tool = &delta->tools[i];
-        const struct tool_delta *next = i + 1 < delta->tool_count ? tool + 1 : NULL;
         if (!tool->begins)
             continue;
         buffer_append_str(out, tool->index ? ",{" : "{");
         write_call_head(tool, out);
-        if (next && !next->begins)
-            json_append_string(out, buffer_text(&next->arguments), next->arguments.size);
-        else
-            buffer_append_str(out, "\"\"");
+        write_call_arguments(delta, i, delta->tool_count, out);
         buffer_append_str(out, "}}");
     }
 }
@@ -96,7 +118,7 @@ static void write_delta(const struct api_response *response, const struct choice
         write_field("\"content\":", &delta->content, out);
     if (delta->tool_count > 0) {
         buffer_append_str(out, "\"tool_calls\":[");
-        write_call_deltas(delta, out);
+        write_call_deltas(choice, out);
         buffer_append_str(out, "],");
     }
     trim_comma(out);

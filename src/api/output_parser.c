@@ -17,18 +17,33 @@ void output_delta_init(struct output_delta *delta)
     buffer_init(&delta->content, OUTPUT_TEXT_LIMIT);
 }
 
-void output_delta_clear(struct output_delta *delta)
+/* Of tool calls, the first `kept` pieces stay. */
+static void clear_pieces(struct output_delta *delta, size_t kept)
 {
     buffer_clear(&delta->reasoning);
     buffer_clear(&delta->content);
-    for (size_t i = 0; i < delta->tool_count; i++) {
+    for (size_t i = kept; i < delta->tool_count; i++) {
         struct tool_delta *tool = &delta->tools[i];
         free(tool->name);
         tool->name = NULL;
         tool->begins = false;
         buffer_clear(&tool->arguments);
     }
-    delta->tool_count = 0;
+    delta->tool_count = kept;
+}
+
+void output_delta_clear(struct output_delta *delta)
+{
+    clear_pieces(delta, 0);
+}
+
+void output_delta_keep_last_piece(struct output_delta *delta)
+{
+    struct tool_delta *last = &delta->tools[delta->tool_count - 1];
+    struct tool_delta piece = *last;
+    *last = delta->tools[0];
+    delta->tools[0] = piece;
+    clear_pieces(delta, 1);
 }
 
 void output_delta_free(struct output_delta *delta)

@@ -75,6 +75,8 @@ struct output_delta {
 };
 void output_delta_init(struct output_delta *delta);
 void output_delta_clear(struct output_delta *delta); /* memory of buffers kept */
+/* As clear, but the last piece of a tool call stays, as the first; there must be one. */
+void output_delta_keep_last_piece(struct output_delta *delta);
 void output_delta_free(struct output_delta *delta);
 
 struct output_parser;

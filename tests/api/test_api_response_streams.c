@@ -66,8 +66,11 @@ static void add_elements(struct buffer *out, const struct json *array)
     }
 }
 
-static void add_calls(struct answer *answer, const struct json *calls, bool whole)
+/* An event has one entry of a call. Its name comes without arguments, which follow in later events
+ * unless there is none, or another call began already. */
+static void add_calls(struct answer *answer, const struct json *calls, bool whole, bool last)
 {
+    int64_t before = -1;
     for (size_t i = 0; i < json_count(calls); i++) {
         const struct json *call = json_at(calls, i), *function = json_get(call, "function");
         size_t index = whole ? i : (size_t)json_integer(json_get(call, "index"), -1);
@@ -83,7 +86,9 @@ static void add_calls(struct answer *answer, const struct json *calls, bool whol
             answer->calls++;
         }
         assert_non_null(json_string(json_get(function, "arguments")));
-        if (begins && !whole)
+        assert_true(whole || (int64_t)index > before);
+        before = (int64_t)index;
+        if (begins && !whole && !last && i + 1 == json_count(calls))
             assert_string_equal(json_string(json_get(function, "arguments")), "");
         add_string(&answer->call[index], json_get(function, "arguments"));
     }
@@ -100,7 +105,8 @@ static void add_choice(struct answer *answer, const struct json *choice, bool wh
     add_string(&answer->content, json_get(message, message == choice ? "text" : "content"));
     add_string(&answer->reasoning, json_get(message, "reasoning"));
     add_string(&answer->reasoning_content, json_get(message, "reasoning_content"));
-    add_calls(answer, json_get(message, "tool_calls"), whole);
+    bool last = json_type(json_get(choice, "finish_reason")) == JSON_TYPE_STRING;
+    add_calls(answer, json_get(message, "tool_calls"), whole, last);
     const struct json *logprobs = json_get(choice, "logprobs");
     assert_true(json_type(logprobs) != JSON_NONE);
     for (int i = 0; i < 5; i++)

@@ -334,7 +334,10 @@ class Joined:
         delta = choice.get("delta", {})
         for key in ("content", "reasoning", "reasoning_content"):
             joined[key] += delta.get(key) or ""
-        for call in delta.get("tool_calls") or []:
+        calls = delta.get("tool_calls") or []
+        indexes = [call["index"] for call in calls]
+        assert len(set(indexes)) == len(indexes), f"two entries of one call in a chunk: {calls}"
+        for call in calls:
             tool = joined["tools"].setdefault(call["index"], {"arguments": ""})
             tool["id"] = call.get("id") or tool.get("id")
             tool["type"] = call.get("type") or tool.get("type")
