@@ -25,7 +25,7 @@ def refused(server, path, body, limit=5.0, headers=None, statuses=(400,)):
 
 
 def quick(setting, seconds):
-    return seconds * (10 if setting.sanitized else 1)
+    return seconds * setting.patience
 
 
 def grown(server, action, limit):

@@ -357,7 +357,7 @@ def addresses(setting):
             took = min(took, time.monotonic() - start)
     assert run.returncode == 1, (run.returncode, run.stderr)
     assert "in use" in run.stderr, run.stderr
-    assert took < (5 if setting.sanitized else 1), took
+    assert took < 1.0 * setting.patience, took
     parts.append(f"port in use: exit 1 in {took * 1000:.0f} ms")
     path = setting.folder / "octet.sock"
     with setting.server("--uds", path, wait=False) as server:
