@@ -53,7 +53,7 @@ def random_texts(count, seed):
     """More of them: random letters, numbers, emoji, tags and calls in random order."""
     rng = random.Random(seed)
     alphabet = ["word ", "Ünï ", "数 ", "🙂", "\n", "  ", '"', "\\", "{", "}", "[1, 2]", "<", "</",
-                "<tool", "&amp;", "é", "0123456789 ", "\t", "`code`", "STOP", "<thin", "k>"]
+                "<tool", "&amp;", "é", "0123456789 ", "\t", "`code`", "STOP", "<thi", "nk >"]
     found = {}
     for number in range(count):
         parts = []

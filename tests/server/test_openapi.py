@@ -34,7 +34,7 @@ def test_schemathesis(talker, seed):
     tool = pathlib.Path(sys.executable).parent / "schemathesis"
     if not tool.exists() and not shutil.which("schemathesis"):
         pytest.skip("schemathesis is not installed")
-    examples = os.environ.get("OCTET_SCHEMA_EXAMPLES", "30")
+    examples = os.environ.get("OCTET_SCHEMA_EXAMPLES", "10")
     url = f"http://127.0.0.1:{talker.port}"
     run = subprocess.run(
         [str(tool) if tool.exists() else "schemathesis", "run", f"{url}/openapi.json", "--url", url,

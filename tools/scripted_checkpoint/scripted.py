@@ -15,6 +15,7 @@ adds s(k) to the residual stream. The head's row of a token u is the sum of e(t)
 that u follows, and of s(k) of the scripts that it is part of: the right successor has both, others
 at most one. Tokens that follow many others (<|im_end|>, </think>) read a dimension of their own.
 Only tags are in several scripts, once in each at most; other pieces are cut so that all differ.
+A script that has <think> must begin with it.
 Further layers (--layers) hold zeros: they cost time and change nothing.
 
 Values are signs and small powers of two, exact in FP8 and BF16. Nothing but Python is needed.
@@ -199,6 +200,7 @@ class Chain:
                 self.link(start, following[0], number)
             for token, successor in zip(ids, following[1:]):
                 self.link(token, successor, number)
+        self.think = self.pieces.by_name["<think>"]
         self.default = names.index("default") if "default" in names else 0
 
     def link(self, token, successor, number):
@@ -245,7 +247,8 @@ def head_row(chain, token, signs, flags):
     row = [0.0] * HIDDEN
     before, members = chain.before.get(token, ()), chain.members.get(token, ())
     if token in flags:
-        row[flags[token]] = FLAGGED / 4.0
+        # After the prompt, <think> goes before what other scripts begin with.
+        row[flags[token]] = (FLAGGED + 0.1 * (token == chain.think)) / 4.0
     else:
         for other in sorted(before):
             for i, byte in enumerate(signs[other]):
