@@ -10,8 +10,6 @@
 const char *api_error_type(int http_status)
 {
     switch (http_status) {
-    case 401:
-        return "authentication_error";
     case 403:
         return "permission_error";
     case 429:

@@ -32,7 +32,8 @@ void api_error_from(struct api_error *out, const struct octet_error *err);
 /* The JSON body. False when out of memory. */
 bool api_error_body(const struct api_error *error, struct buffer *out);
 
-/* The type that goes with a status: 401 "authentication_error", 404 "invalid_request_error" ... */
+/* The type that goes with a status: 400, 401, 404 "invalid_request_error" (OpenAI's word for a
+ * wrong key too, told apart by its code), 429 "rate_limit_error" ... */
 const char *api_error_type(int http_status);
 
 #endif
