@@ -60,7 +60,7 @@ def random_texts(count, seed):
         if rng.random() < 0.5:
             parts.append("<think>\n" + phrase(rng, alphabet) + "\n</think>\n\n")
         if rng.random() < 0.7:
-            parts.append(phrase(rng, alphabet))
+            parts.append(f"({number}) " + phrase(rng, alphabet))
         for call in range(rng.choice((0, 0, 1, 1, 2))):
             city = phrase(rng, [letter for letter in alphabet if letter not in ('"', "\\", "\n",
                                                                                "\t")])

@@ -179,7 +179,8 @@ class Chain:
             raise SystemExit(f"scripted: at most {WALSH} scripts, got {len(names)}")
         self.pieces = Pieces(names)
         taken = {b"", b"\n"}  # the latter begins every script
-        cuts = {name: cut(scripts[name], rng, sizes, taken) for name in names}
+        shortest_first = sorted(names, key=lambda name: (len(scripts[name]), name))
+        cuts = {name: cut(scripts[name], rng, sizes, taken) for name in shortest_first}
         for name in names:
             for piece in cuts[name]:
                 if isinstance(piece, bytes):
