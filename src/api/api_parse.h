@@ -100,6 +100,8 @@ octet_status request_invalid(struct request_parse *parse, const char *param, con
 /* An error of a room below, about a field. Memory stays 503, everything else is a 400. */
 octet_status request_parse_from(struct request_parse *parse, const char *param,
                                 const struct octet_error *err);
+/* 400 with the path of a string that holds U+0000 and is no text for the model. */
+octet_status request_check_nul(const struct json *body, struct api_error *error);
 /* `body` as a JSON object, within the limits of requests. */
 octet_status request_body_parse(const char *body, size_t size, struct json **out,
                                 struct api_error *error);

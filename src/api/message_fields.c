@@ -76,8 +76,8 @@ static octet_status put_arguments(struct request_parse *parse, struct json *func
         return put(parse, function, "arguments", json_share(arguments));
     struct octet_error err = {.status = OCTET_OK};
     struct json *parsed = NULL;
-    if (json_parse_request(text, size, ARGUMENTS_BYTES_MAX, API_DEPTH_MAX, param, &parsed, &err) !=
-        OCTET_OK)
+    if (json_parse_request(text, size, ARGUMENTS_BYTES_MAX, API_DEPTH_MAX, false, param, &parsed,
+                           &err) != OCTET_OK)
         return request_parse_from(parse, param, &err);
     return put(parse, function, "arguments", parsed);
 }

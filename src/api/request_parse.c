@@ -10,8 +10,8 @@ octet_status request_body_parse(const char *body, size_t size, struct json **out
 {
     struct octet_error err = {.status = OCTET_OK};
     *out = NULL;
-    octet_status status =
-        json_parse_request(body, size, API_BODY_BYTES_MAX, API_DEPTH_MAX, "request", out, &err);
+    octet_status status = json_parse_request(body, size, API_BODY_BYTES_MAX, API_DEPTH_MAX, true,
+                                             "request", out, &err);
     if (status == OCTET_OK && json_type(*out) != JSON_TYPE_OBJECT) {
         status = api_error_set(error, 400, "invalid_value", NULL,
                                "request: line 1, column 1: expected object, got %s",
@@ -24,6 +24,12 @@ octet_status request_body_parse(const char *body, size_t size, struct json **out
         api_error_from(error, &err);
         if (error->http_status == 400)
             error->code = "invalid_value";
+        return status;
+    }
+    status = request_check_nul(*out, error);
+    if (status != OCTET_OK) {
+        json_free(*out);
+        *out = NULL;
     }
     return status;
 }

@@ -198,8 +198,8 @@ static octet_status compile_schema(struct request_parse *parse,
     struct json *parsed = NULL;
     octet_status status = OCTET_OK;
     if (text)
-        status = json_parse_request(text, size, SCHEMA_BYTES_MAX, API_DEPTH_MAX, source->param,
-                                    &parsed, err);
+        status = json_parse_request(text, size, SCHEMA_BYTES_MAX, API_DEPTH_MAX, false,
+                                    source->param, &parsed, err);
     if (status == OCTET_OK)
         status =
             grammar_json_schema(parsed ? parsed : source->value, &parse->request->grammar, err);

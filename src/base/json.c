@@ -250,11 +250,11 @@ octet_status json_parse(const char *text, size_t size, size_t limit, const char 
                  out, err);
 }
 
-octet_status json_parse_request(const char *text, size_t size, size_t limit, size_t depth,
+octet_status json_parse_request(const char *text, size_t size, size_t limit, size_t depth, bool nul,
                                 const char *name, struct json **out, struct octet_error *err)
 {
-    return parse(text, size, limit, depth < JSON_DEPTH_MAX ? depth : JSON_DEPTH_MAX, 0, name, out,
-                 err);
+    return parse(text, size, limit, depth < JSON_DEPTH_MAX ? depth : JSON_DEPTH_MAX,
+                 nul ? JSON_ALLOW_NUL : 0, name, out, err);
 }
 
 octet_status json_load(const char *path, size_t limit, struct json **out, struct octet_error *err)

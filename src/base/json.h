@@ -42,10 +42,11 @@ enum json_type {
 octet_status json_parse(const char *text, size_t size, size_t limit, const char *name,
                         struct json **out, struct octet_error *err);
 
-/* The same for what a client sent: nested at most `depth` levels; strings with NUL bytes are
- * OCTET_INPUT, so that json_string() of a field is all of it; of equal keys the last one counts, as
- * in the servers that clients know (in files equal keys are OCTET_INPUT). */
-octet_status json_parse_request(const char *text, size_t size, size_t limit, size_t depth,
+/* The same for what a client sent: nested at most `depth` levels; of equal keys the last one
+ * counts, as in the servers that clients know (in files equal keys are OCTET_INPUT). nul: strings
+ * may hold NUL bytes, which json_string_n() tells; else they are OCTET_INPUT, so that json_string()
+ * of a field is all of it. */
+octet_status json_parse_request(const char *text, size_t size, size_t limit, size_t depth, bool nul,
                                 const char *name, struct json **out, struct octet_error *err);
 
 /* The same for a file. Also OCTET_IO. A Git-LFS pointer is recognised and named with its remedy. */

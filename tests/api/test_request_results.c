@@ -213,6 +213,10 @@ static const struct request_case prompts[] = {
     FINE("C {'prompt':[[5],[6,7]],'n':2}", "prompts=2 n=2 ids=[5] ids=[6,7] "),
     FINE("C {'prompt':[5.0]}", "ids=[5] "),
     FINE("C {'prompt':'<|im_start|>'}", "ids=[4094] "),
+    FINE("C {'prompt':'\\u0000'}", "ids=[188] "),
+    FINE("C {'prompt':['\\u0000','a']}", "prompts=2 n=1 ids=[188] "),
+    FINE("T {'prompt':'\\u0000\\u0000'}", "{\"count\": 2, |[188, 188]"),
+    FINE("H {'messages':[{'role':'user','content':[{'type':'text','text':'\\u0000'}]}]}", ",188,"),
     /* lm-eval's log-likelihood request. */
     FINE("C {'model':'demo','prompt':[[5,6,7]],'temperature':0,'max_tokens':1,'logprobs':1,"
          "'seed':1234,'echo':true}",

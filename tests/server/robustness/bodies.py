@@ -77,9 +77,14 @@ def text_bytes(setting):
                            (COMPLETE, f'{{"max_tokens":1,"prompt":"a","stop":["{text}"]}}'),
                            (COMPLETE, f'{{"max_tokens":1,"prompt":"a","user":"{text}"}}'),
                            ("/tokenize", f'{{"prompt":"{text}"}}')):
-            seen.add(server.post(path, body.encode())[0])
-        assert len(seen) == 1 and seen <= {200, 400}, (name, seen)
-        verdicts[name] = seen.pop()
+            seen.add((server.post(path, body.encode())[0], '"stop"' in body or '"user":"' in body))
+        # U+0000 is a character of texts (benchmarks send it); names and settings have none.
+        if name == "NUL":
+            assert seen == {(200, False), (400, True)}, seen
+            verdicts[name] = "200 in texts, 400 elsewhere"
+            continue
+        assert {status for status, _ in seen} == {400}, (name, seen)
+        verdicts[name] = 400
     body = json.dumps({"max_tokens": 1, "prompt": "🙂" * 3}, ensure_ascii=False).encode()
     data = http_request("POST", COMPLETE, body, close=True)
     for offset in range(len(data) - 16, len(data)):
