@@ -117,6 +117,8 @@ struct metrics_scrape {
     bool prefix_cache;
     const char *cache_dtype;
     double memory_fraction;
+    uint64_t weight_bytes;
+    const char *weight_dtype;
     const char *const *route_patterns; /* [route_count] */
     const char *const *route_methods;  /* "GET, HEAD": those that have series from the start */
     int route_count;

@@ -226,6 +226,10 @@ static void write_model(const struct metrics *metrics, const struct metrics_scra
     buffer_printf(out, "%s{state=\"free\"} %d.0\n%s{state=\"used\"} %d.0\n", name,
                   engine->blocks_free, name, engine->blocks_used);
     buffer_printf(out, "%s{state=\"cached\"} %d.0\n", name, engine->blocks_cached);
+    metrics_write_head(out, "octet_weights_bytes", "Bytes of the weights in memory.", "gauge");
+    buffer_printf(out, "octet_weights_bytes{dtype=\"%s\"} %llu.0\n",
+                  scrape->weight_dtype ? scrape->weight_dtype : "",
+                  (unsigned long long)scrape->weight_bytes);
     uint64_t beat = scrape->pulse.beat_ns, now = clock_now_ns();
     write_one(out, "", "octet_engine_step_age_seconds",
               "Seconds since the engine last gave a sign of life while requests wait; 0 when idle.",

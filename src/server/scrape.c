@@ -46,6 +46,8 @@ bool server_metrics_text(struct server *server, struct buffer *out)
         scrape.block_size = server->cache.block_size;
         scrape.cache_dtype = server->cache.dtype;
         scrape.memory_fraction = server->cache.memory_fraction;
+        scrape.weight_bytes = server->cache.weight_bytes;
+        scrape.weight_dtype = server->cache.weight_dtype;
         scrape.prefix_cache = true;
         engine_pulse(server->engine, &scrape.pulse);
         engine_stats(server->engine, &scrape.engine);

@@ -138,11 +138,17 @@ octet_status server_attach(struct server *server, struct runtime *runtime,
                                           complete.eos_id_count, &server->vocab, err));
     complete.vocab = server->vocab;
     RETURN_IF_ERROR(template_check(&complete, err));
+    static const char *const weight_dtypes[] = {[WEIGHT_AUTO] = "auto",
+                                                [WEIGHT_FP8] = "fp8",
+                                                [WEIGHT_BF16] = "bfloat16",
+                                                [WEIGHT_F32] = "float32"};
     const struct server_cache_info cache = {
         .block_size = plan->block_size,
         .dtype = plan->dtype == ACTIVATION_F32 ? "float32" : "bfloat16",
         .memory_fraction =
             plan->memory_limit > 0 ? (double)plan->memory_budget / (double)plan->memory_limit : 0,
+        .weight_bytes = plan->weights,
+        .weight_dtype = weight_dtypes[plan->weight_dtype],
     };
     server->runtime = runtime;
     server_attach_engine(server, runtime_engine(runtime), &complete, &cache);

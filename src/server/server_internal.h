@@ -22,11 +22,13 @@ enum server_phase {
     SERVER_STOPPING, /* nothing is suspended any more */
 };
 
-/* What the metrics say of the KV cache. */
+/* What the metrics say of the memory. */
 struct server_cache_info {
     int32_t block_size;
     const char *dtype; /* a literal */
     double memory_fraction;
+    uint64_t weight_bytes;
+    const char *weight_dtype; /* a literal */
 };
 
 struct server {

@@ -272,6 +272,37 @@ static void test_failing_steps(void **state)
     fake_server_close(&fake);
 }
 
+/* An engine that gives no sign of life while a request waits is not healthy; one that is busy is.
+ */
+static void test_hang(void **state)
+{
+    struct fake_server fake;
+    struct client client;
+    (void)state;
+    fake_server_init(&fake);
+    fake.options.hang_timeout_s = 1;
+    fake.delay_us = 3000000;
+    fake_server_open(&fake, false);
+    client_open(&client, fake.port);
+    client_post(&client, TEXT, body(4, 1, ""));
+    for (int status = 200; status != 503;) {
+        struct reply reply;
+        client_get(fake.port, "/health", &reply);
+        status = reply.status;
+        assert_true(status == 200 || status == 503);
+        reply_free(&reply);
+        usleep(20000);
+    }
+    assert_false(server_engine_failed(fake.server));
+    fake_server_wait_idle(&fake);
+    for (int i = 0; health_problem(fake.server); i++) {
+        assert_true(i < 1000);
+        usleep(20000);
+    }
+    client_close(&client);
+    fake_server_close(&fake);
+}
+
 struct draining {
     struct server *server;
     double timeout_s;
@@ -359,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_queue_timeout),
         cmocka_unit_test(test_pings),
         cmocka_unit_test(test_failing_steps),
+        cmocka_unit_test(test_hang),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_abrupt_end),
     };
