@@ -138,7 +138,7 @@ octet_status server_attach(struct server *server, struct runtime *runtime,
                                           complete.eos_id_count, &server->vocab, err));
     complete.vocab = server->vocab;
     RETURN_IF_ERROR(template_check(&complete, err));
-    static const char *const weight_dtypes[] = {[WEIGHT_AUTO] = "auto",
+    static const char *const weight_dtypes[] = {[WEIGHT_AUTO] = "as_stored",
                                                 [WEIGHT_FP8] = "fp8",
                                                 [WEIGHT_BF16] = "bfloat16",
                                                 [WEIGHT_F32] = "float32"};
