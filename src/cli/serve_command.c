@@ -87,7 +87,9 @@ static octet_status load(struct serving *serving, struct octet_error *err)
 {
     struct serve_settings *settings = &serving->settings;
     placement_enter(&settings->placement);
+    uint64_t began_ns = clock_now_ns();
     RETURN_IF_ERROR(runtime_prepare(&settings->runtime, &serving->runtime, err));
+    server_note_startup(serving->server, SERVER_PHASE_PLAN, clock_seconds_since(began_ns));
     RETURN_IF_ERROR(serve_settings_resolve(settings, serving->runtime, err));
     serve_log_plan(serving->runtime);
     struct load_progress state;
@@ -95,6 +97,7 @@ static octet_status load(struct serving *serving, struct octet_error *err)
         &state, checkpoint_file_count(runtime_checkpoint(serving->runtime)), &stop_signal);
     RETURN_IF_ERROR(runtime_load(serving->runtime, &progress, err));
     double seconds = clock_seconds_since(state.started_ns);
+    server_note_startup(serving->server, SERVER_PHASE_LOAD, seconds);
     RETURN_IF_ERROR(runtime_start(serving->runtime, err));
     placement_leave(&settings->placement);
     serve_log_loaded(serving->runtime, seconds);

@@ -204,6 +204,7 @@ void engine_pulse(const struct engine *engine, struct engine_pulse *out);
 bool engine_failed(const struct engine *engine);
 /* The largest logprobs and prompt_logprobs of a request. */
 int32_t engine_max_logprobs(const struct engine *engine);
+bool engine_prefix_cache(const struct engine *engine); /* whether it shares prefixes */
 
 /*
  * Logits of every position of one sequence, in chunks through the pool; row(context, position,

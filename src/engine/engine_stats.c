@@ -117,3 +117,8 @@ int32_t engine_max_logprobs(const struct engine *engine)
 {
     return engine->options.max_logprobs;
 }
+
+bool engine_prefix_cache(const struct engine *engine)
+{
+    return engine->options.prefix_cache;
+}

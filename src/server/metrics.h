@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include "base/buffer.h"
 #include "engine/engine.h"
+#include "server/server.h"
 
 #define METRICS_BUCKETS_MAX 24
 #define METRICS_ROUTES_MAX 32
@@ -52,6 +53,7 @@ enum metrics_rejection {
     METRICS_TIMED_OUT,
     METRICS_REJECTIONS
 };
+#define METRICS_PHASES (SERVER_PHASE_ALL + 1) /* of server_note_startup() */
 enum metrics_state { METRICS_QUEUED, METRICS_PREFILLING, METRICS_DECODING, METRICS_STATES };
 
 struct metrics_http {
@@ -71,7 +73,7 @@ struct metrics {
     uint64_t rejected[METRICS_REJECTIONS];
     uint64_t disconnects[METRICS_STATES];
     uint64_t slow_clients;
-    double startup_s; /* server_listen() to server_attach() */
+    double startup_s[METRICS_PHASES];
 };
 
 void metrics_init(struct metrics *metrics);

@@ -266,8 +266,16 @@ static void write_own(const struct metrics *metrics, const struct metrics_scrape
     write_one(out, "", "octet_slow_client_closed_total",
               "Connections closed because their reader took nothing for too long.", "counter",
               (double)metrics->slow_clients);
-    write_one(out, "", "octet_startup_seconds", "From the open port to the loaded model.", "gauge",
-              metrics->startup_s);
+    static const char *const phases[METRICS_PHASES] = {
+        [SERVER_PHASE_PLAN] = "plan", [SERVER_PHASE_LOAD] = "load", [SERVER_PHASE_ALL] = "all"};
+    metrics_write_head(
+        out, "octet_startup_seconds",
+        "Reading headers and planning memory; loading weights; from the open port to "
+        "the first answer.",
+        "gauge");
+    for (int i = 0; i < METRICS_PHASES; i++)
+        buffer_printf(out, "octet_startup_seconds{phase=\"%s\"} %.6f\n", phases[i],
+                      metrics->startup_s[i]);
     write_one(out, "", "octet_http_requests_active", "Requests being read or answered.", "gauge",
               scrape->http_active);
 }

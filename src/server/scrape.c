@@ -48,7 +48,7 @@ bool server_metrics_text(struct server *server, struct buffer *out)
         scrape.memory_fraction = server->cache.memory_fraction;
         scrape.weight_bytes = server->cache.weight_bytes;
         scrape.weight_dtype = server->cache.weight_dtype;
-        scrape.prefix_cache = true;
+        scrape.prefix_cache = engine_prefix_cache(server->engine);
         engine_pulse(server->engine, &scrape.pulse);
         engine_stats(server->engine, &scrape.engine);
         add_live(server, &scrape);

@@ -105,6 +105,13 @@ static octet_status render(void *context, const struct json *variables, struct b
     return runtime_render_chat(context, variables, out, err);
 }
 
+void server_note_startup(struct server *server, enum server_phase_name phase, double seconds)
+{
+    pthread_mutex_lock(&server->metrics.mutex);
+    server->metrics.startup_s[phase] = seconds;
+    pthread_mutex_unlock(&server->metrics.mutex);
+}
+
 void server_attach_engine(struct server *server, struct engine *engine,
                           const struct api_model *model, const struct server_cache_info *cache)
 {
@@ -112,7 +119,7 @@ void server_attach_engine(struct server *server, struct engine *engine,
     server->model = *model;
     server->cache = *cache;
     metrics_set_model_len(&server->metrics, model->max_model_len);
-    server->metrics.startup_s = clock_seconds_since(server->start_ns);
+    server_note_startup(server, SERVER_PHASE_ALL, clock_seconds_since(server->start_ns));
     atomic_store(&server->watch_beat_ns, clock_now_ns());
     atomic_store(&server->phase, SERVER_SERVING);
     notify_ready();

@@ -74,6 +74,10 @@ int server_port(const struct server *server); /* 0 for a Unix socket */
 octet_status server_attach(struct server *server, struct runtime *runtime,
                            const struct api_model *model, struct octet_error *err);
 
+/* How long a part of the start took, for octet_startup_seconds. server_attach() notes the whole. */
+enum server_phase_name { SERVER_PHASE_PLAN, SERVER_PHASE_LOAD, SERVER_PHASE_ALL };
+void server_note_startup(struct server *server, enum server_phase_name phase, double seconds);
+
 /* Read the key file again; the old keys stay when it fails. */
 octet_status server_reload(struct server *server, struct octet_error *err);
 

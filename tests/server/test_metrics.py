@@ -54,6 +54,10 @@ def test_all_names_at_zero_from_the_start(fresh):
                  "process_cpu_seconds_total", "process_start_time_seconds", "process_open_fds",
                  "process_max_fds", "http_requests_total", "http_request_duration_seconds_bucket"):
         assert name in names, name
+    phases = {dict(labels)["phase"]: value for (name, labels), value in found.items()
+              if name == "octet_startup_seconds"}
+    assert set(phases) == {"plan", "load", "all"}, phases
+    assert 0 < phases["load"] <= phases["all"], phases
     assert not any("created" in name or name.startswith("python_") for name in names)
 
 
@@ -139,3 +143,11 @@ def test_handlers_are_patterns(fresh):
                 if name == "http_requests_total"}
     assert "none" in handlers
     assert not any("passwd" in handler or "a/b/c" in handler for handler in handlers), handlers
+
+
+def test_cache_config_without_prefix_cache(scripted_dir):
+    import harness
+    with harness.Server(scripted_dir, "--no-enable-prefix-caching") as server:
+        config = [dict(labels) for name, labels in server.metrics()
+                  if name == "vllm:cache_config_info"][0]
+    assert config["enable_prefix_caching"] == "False", config
