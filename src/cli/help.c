@@ -29,22 +29,20 @@ static void print_wrapped(FILE *out, const char *text, int column, int indent)
 {
     int width = help_width(out);
     while (*text) {
-        size_t word = strcspn(text, " \n");
-        if (column > indent && column + (int)word > width) {
+        size_t spaces = strspn(text, " "), word = strcspn(text + spaces, " \n");
+        if (column > indent && column + (int)(spaces + word) > width) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
+            text += spaces;
+            spaces = 0;
         }
-        fwrite(text, 1, word, out);
-        column += (int)word;
-        text += word;
+        if (word > 0)
+            fwrite(text, 1, spaces + word, out);
+        column += (int)(spaces + word);
+        text += spaces + word;
         if (*text == '\n') {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
-            text++;
-        } else if (*text == ' ') {
-            if (column < width)
-                fputc(' ', out);
-            column++;
             text++;
         }
     }
