@@ -36,22 +36,39 @@ static const char *skip_blanks(const char *text)
     return text + strspn(text, " \t\r");
 }
 
-/* One key a line -> keys[*count]. */
-static octet_status split_keys(char *text, char **keys, size_t *count, struct octet_error *err)
+/* What no header can carry would be a key that nobody has, and half a line one that nobody meant.
+ */
+static bool is_key(const char *key, size_t length, const char *end)
 {
-    for (char *line = text; line;) {
-        char *next = strchr(line, '\n');
-        if (next)
-            *next++ = '\0';
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)key[i];
+        if (byte < 0x20 || byte == 0x7f)
+            return false;
+    }
+    return skip_blanks(key + length) == end;
+}
+
+/* One key a line -> keys[*count]. */
+static octet_status split_keys(const char *text, size_t size, const char *file, char **keys,
+                               size_t *count, struct octet_error *err)
+{
+    static const char mark[] = "\xEF\xBB\xBF"; /* of UTF-8, which some editors write */
+    const char *line = strncmp(text, mark, 3) == 0 ? text + 3 : text, *last = text + size;
+    for (size_t number = 1; line < last; number++) {
+        const char *found = memchr(line, '\n', (size_t)(last - line)), *end = found ? found : last;
         const char *key = skip_blanks(line);
-        size_t length = strcspn(key, " \t\r");
-        if (length > 0 && key[0] != '#') {
+        size_t length = strcspn(key, " \t\r\n");
+        if (key < end && key[0] != '#') {
+            if (!is_key(key, length, end))
+                return error_set(err, OCTET_INPUT,
+                                 "%s:%zu: a key is one word without control characters", file,
+                                 number);
             keys[*count] = strndup(key, length);
             if (!keys[*count])
                 return error_memory(err, "API key", length + 1);
             ++*count;
         }
-        line = next;
+        line = end + 1;
     }
     return OCTET_OK;
 }
@@ -75,7 +92,7 @@ octet_status auth_reload(struct auth *auth, struct octet_error *err)
         goto cleanup;
     }
     if (text.size > 0)
-        status = split_keys(text.data, keys, &count, err);
+        status = split_keys(text.data, text.size, auth->file, keys, &count, err);
     if (status == OCTET_OK && count == 0)
         status = error_set(err, OCTET_INPUT, "%s: no API key found; write one a line", auth->file);
     if (status == OCTET_OK) {
@@ -92,14 +109,6 @@ cleanup:
     free_keys(keys, count);
     buffer_free(&text);
     return status;
-}
-
-bool auth_needed(struct auth *auth)
-{
-    pthread_mutex_lock(&auth->mutex);
-    bool needed = auth->fixed_count + auth->from_file_count > 0;
-    pthread_mutex_unlock(&auth->mutex);
-    return needed;
 }
 
 /* The loop's length depends on what was sent alone, never on where it differs from the key. */

@@ -22,11 +22,11 @@ octet_status auth_init(struct auth *auth, char **keys, size_t key_count, const c
                        struct octet_error *err);
 void auth_free(struct auth *auth);
 /* Read the file again, one key a line, blank lines and lines that begin with '#' apart. Errors:
- * OCTET_IO, OCTET_INPUT (no key in it), OCTET_MEMORY; the old keys stay. */
+ * OCTET_IO, OCTET_INPUT (no key in it; a line that is not one), OCTET_MEMORY; the old keys stay. */
 octet_status auth_reload(struct auth *auth, struct octet_error *err);
 
-bool auth_needed(struct auth *auth); /* there is a key */
-/* authorization: "Bearer KEY"; x_api_key: "KEY"; either may be NULL. In a time that does not tell
+/* Whether there is no key, or a right one was sent.
+ * authorization: "Bearer KEY"; x_api_key: "KEY"; either may be NULL. In a time that does not tell
  * how much of a key was right. */
 bool auth_check(struct auth *auth, const char *authorization, const char *x_api_key);
 

@@ -268,13 +268,22 @@ static void test_keys(void **state)
     fake_server_open(&fake, false);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_case(&fake, &cases[i]);
-    /* A file without keys changes nothing; another key replaces the old one. */
+    /* A file without keys or with a bad line changes nothing; another key replaces the old one. */
     const struct exchange_case old = {
         "GET /v1/models HTTP/1.1\r\n" HOST "x-api-key: file-key\r\n\r\n", 200, NULL, false};
     assert_int_equal(file_write_all(path, "\n", 1, NULL), OCTET_OK);
     assert_int_equal(server_reload(fake.server, NULL), OCTET_INPUT);
     check_case(&fake, &old);
-    assert_int_equal(file_write_all(path, "new-key\n", 8, NULL), OCTET_OK);
+    static const char *const wrong[] = {"two words\n", "a\n\x01\n", "a\n\x7f", "a\rb\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(file_write_all(path, wrong[i], strlen(wrong[i]), NULL), OCTET_OK);
+        assert_int_equal(server_reload(fake.server, NULL), OCTET_INPUT);
+    }
+    assert_int_equal(file_write_all(path, "a\0b\nc\n", 6, NULL), OCTET_OK);
+    assert_int_equal(server_reload(fake.server, NULL), OCTET_INPUT);
+    check_case(&fake, &old);
+    static const char marked[] = "\xEF\xBB\xBF# note\r\n\n \t# more\n new-key \r\n";
+    assert_int_equal(file_write_all(path, marked, sizeof marked - 1, NULL), OCTET_OK);
     assert_int_equal(server_reload(fake.server, NULL), OCTET_OK);
     check_case(&fake, &(struct exchange_case){old.request, 401, NULL, false});
     check_case(&fake, &(struct exchange_case){"GET /v1/models HTTP/1.1\r\n" HOST
