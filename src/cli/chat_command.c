@@ -60,7 +60,7 @@ static void reset(struct chat *chat)
 
 static void show(struct chat *chat, size_t end)
 {
-    fwrite(chat->answer.data + chat->shown, 1, end - chat->shown, stdout);
+    terminal_write(stdout, chat->answer.data + chat->shown, end - chat->shown);
     chat->shown = end;
 }
 

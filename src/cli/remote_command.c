@@ -70,13 +70,13 @@ static void show(struct remote *remote, const char *reasoning, const char *conte
     if (reasoning && *reasoning) {
         dim(remote, true);
         remote->thought = true;
-        fputs(reasoning, stdout);
+        terminal_write(stdout, reasoning, strlen(reasoning));
     }
     if (content && *content) {
         if (remote->thought && remote->answer.size == 0 && *content != '\n')
             fputc('\n', stdout);
         dim(remote, false);
-        fputs(content, stdout);
+        terminal_write(stdout, content, strlen(content));
         buffer_append_str(&remote->answer, content);
     }
     fflush(stdout);
@@ -232,7 +232,9 @@ static octet_status run(struct remote *remote, bool chat, struct octet_error *er
 {
     const char *quick = args_text(remote->args, OPT_QUICK_TEXT, NULL);
     RETURN_IF_ERROR(find_model(remote, err));
-    printf("Using model: %s\n", remote->model);
+    fputs("Using model: ", stdout);
+    terminal_write(stdout, remote->model, strlen(remote->model));
+    fputc('\n', stdout);
     RETURN_IF_ERROR(start_conversation(remote, chat, err));
     if (quick)
         return ask(remote, quick, err);

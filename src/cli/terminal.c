@@ -69,6 +69,29 @@ void terminal_note(FILE *stream, const char *note)
     fprintf(stream, "note: %s\n", text);
 }
 
+static bool is_harmless(uint32_t code_point)
+{
+    return code_point == '\n' || code_point == '\t' ||
+           (code_point != UTF8_INVALID && code_point >= 0x20 &&
+            (code_point < 0x7F || code_point > 0x9F));
+}
+
+void terminal_write(FILE *stream, const char *text, size_t size)
+{
+    if (!isatty(fileno(stream))) {
+        fwrite(text, 1, size, stream);
+        return;
+    }
+    for (size_t at = 0, length; at < size; at += length) {
+        if (is_harmless(utf8_decode(text + at, size - at, &length))) {
+            fwrite(text + at, 1, length, stream);
+            continue;
+        }
+        for (size_t i = 0; i < length; i++)
+            fprintf(stream, "\\x%02x", (unsigned char)text[at + i]);
+    }
+}
+
 void terminal_catch_interrupts(void)
 {
     /* SA_RESETHAND: a second Ctrl-C ends a program that does not come to its next check. */

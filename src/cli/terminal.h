@@ -26,6 +26,10 @@ int terminal_exit_code(octet_status status);
 /* "note: NOTE" on a line, control characters of it escaped. */
 void terminal_note(FILE *stream, const char *note);
 
+/* Text of a model or a server. A terminal gets its control characters escaped, all but newline and
+ * tab, so that it cannot be steered; a file or pipe gets what came. */
+void terminal_write(FILE *stream, const char *text, size_t size);
+
 /* Raised by SIGINT and SIGTERM once terminal_catch_interrupts was called; a second signal ends the
  * process. */
 extern volatile int terminal_interrupted;

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """chat --url and complete: vLLM's small clients, against our server."""
+import http.server
+import json
+import os
+import pty
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 from conftest import BINARY, ROOT
@@ -133,3 +138,44 @@ def test_one_message_to_a_model_here(octet, demo):
     result = octet.ok("chat", demo, "-q", "What is the capital of France?", "--temperature", "0",
                       "--quiet")
     assert result.stdout == "The capital of France is Paris.\n"
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """Names a model and says a text that would steer a terminal."""
+    NAME, TEXT = "m\x1b]0;owned\x07", "a\x1b[2J\u009b31mb\tc\nd\r\u00e9"
+
+    def send(self, kind, text):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_GET(self):
+        self.send("application/json", json.dumps({"data": [{"id": self.NAME}]}))
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        delta = {"reasoning": self.TEXT, "content": self.TEXT}
+        event = json.dumps({"choices": [{"index": 0, "delta": delta, "text": self.TEXT}]})
+        self.send("text/event-stream", f"data: {event}\n\ndata: [DONE]\n\n")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("command", ["chat", "complete"])
+def test_a_terminal_is_not_steered(command):
+    with http.server.HTTPServer(("127.0.0.1", 0), Hostile) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        arguments = [BINARY, command, "--url", f"http://127.0.0.1:{server.server_port}", "-q", "Hi"]
+        piped = subprocess.run(arguments, capture_output=True, cwd=ROOT, timeout=60)
+        ours, theirs = pty.openpty()
+        subprocess.run(arguments, stdout=theirs, stdin=subprocess.DEVNULL, cwd=ROOT, timeout=60,
+                       env={**os.environ, "NO_COLOR": "1"}, check=True)
+        seen = os.read(ours, 65536).decode()
+        os.close(ours)
+        os.close(theirs)
+        server.shutdown()
+    assert Hostile.TEXT in piped.stdout.decode() and piped.returncode == 0
+    assert "a\\x1b[2J\\xc2\\x9b31mb\tc\r\nd\\x0d\u00e9" in seen.replace("       ", "\t")
+    assert not set(seen) & {"\x1b", "\x07", "\x9b"}, repr(seen)
