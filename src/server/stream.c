@@ -95,10 +95,11 @@ static ssize_t take(struct exchange *exchange, char *buffer, size_t max)
     struct buffer *out = &exchange->out;
     const char *from = out->data + exchange->out_offset;
     size_t left = out->size - exchange->out_offset;
-    const char *end = memmem(from, left, "\n\n", 2);
-    size_t size = end ? (size_t)(end - from) + 2 : left;
-    if (size > max)
-        size = max;
+    /* Within the block: an event of megabytes is not searched to its end for each of them. */
+    size_t size = left < max ? left : max;
+    const char *end = memmem(from, size, "\n\n", 2);
+    if (end)
+        size = (size_t)(end - from) + 2;
     memcpy(buffer, from, size);
     exchange->out_offset += size;
     exchange->sent_bytes += size;
