@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Far beyond any context, and a second's work: a request has one of a few workers meanwhile. */
+#define TEXT_BYTES_MAX ((size_t)8 << 20)
 #define PROBE_BYTES ((size_t)64 << 10) /* of text at a time, while it is only counted */
 
 /* The longest prompt that leaves room for an answer; max_tokens 0 asks for none. */
@@ -95,6 +97,10 @@ octet_status prompt_fields_ids(struct request_parse *parse, size_t index)
 {
     struct api_prompt *prompt = &parse->request->prompts[index];
     struct token_ids ids = {0};
+    if (prompt->text_size > TEXT_BYTES_MAX)
+        return api_error_set(parse->error, 400, "invalid_value", NULL,
+                             "The text has %zu bytes; at most %zu are tokenized in one request.",
+                             prompt->text_size, TEXT_BYTES_MAX);
     octet_status status =
         encode(parse, prompt->text, prompt->text_size, parse->fields.add_special_tokens, &ids);
     if (status != OCTET_OK) {

@@ -201,6 +201,12 @@ octet_status request_new(const struct engine *engine, const int32_t *prompt, siz
                           err);
 }
 
+size_t request_bytes(const struct engine *engine, size_t prompt_count,
+                     const struct sampling_params *params)
+{
+    return request_estimate(&engine->request_limits, prompt_count, params);
+}
+
 /* Under the lock. */
 static octet_status check_queue(const struct engine *engine, struct request *const *requests,
                                 size_t count, struct octet_error *err)

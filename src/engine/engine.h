@@ -77,6 +77,9 @@ octet_status request_new(const struct engine *engine, const int32_t *prompt, siz
                          const struct sampling_params *params, uint64_t cache_salt,
                          struct request **out, struct octet_error *err);
 void request_release(struct request *request); /* NULL is fine */
+/* The most memory that such a request may come to hold, its constraint apart: an estimate. */
+size_t request_bytes(const struct engine *engine, size_t prompt_count,
+                     const struct sampling_params *params);
 
 /*
  * Call notify(context) on the engine's thread whenever there is something new to read; NULL: no

@@ -80,6 +80,38 @@ static octet_status check_prompt(const struct request_limits *limits, const int3
     return OCTET_OK;
 }
 
+static bool has_penalties(const struct sampling_params *params)
+{
+    return params->repetition_penalty != 1 || params->presence_penalty != 0 ||
+           params->frequency_penalty != 0;
+}
+
+/* Of a position whose log-probabilities are kept. */
+static size_t position_bytes(int32_t top_count)
+{
+    return top_count < 0 ? 0
+                         : sizeof(struct position_logprobs) +
+                               (size_t)top_count * sizeof(struct token_logprob);
+}
+
+size_t request_estimate(const struct request_limits *limits, size_t prompt_count,
+                        const struct sampling_params *params)
+{
+    size_t max = (size_t)limits->max_model_len, vocab = (size_t)limits->vocab_size;
+    size_t room = prompt_count < max ? max - prompt_count : 0;
+    if (params->max_tokens >= 0 && (size_t)params->max_tokens < room)
+        room = (size_t)params->max_tokens;
+    size_t prompt = sizeof(int32_t) + position_bytes(params->prompt_logprobs);
+    size_t output = sizeof(int32_t) + sizeof(uint64_t) + position_bytes(params->logprobs);
+    size_t bytes = sizeof(struct request) + prompt_count * prompt + room * output;
+    bytes += (prompt_count + room) / (size_t)limits->block_size * sizeof(int32_t);
+    if (params->allowed_ids)
+        bytes += vocab / 8;
+    if (has_penalties(params))
+        bytes += vocab * (sizeof(uint32_t) + sizeof(int32_t));
+    return bytes;
+}
+
 /* Tokens and block table at the size they may reach; the prompt's tokens in place. */
 static bool init_sequence(struct request *request, const struct request_limits *limits,
                           const int32_t *prompt, int32_t prompt_count, uint64_t cache_salt)
@@ -208,9 +240,7 @@ static bool init_outputs(struct request *request)
 static octet_status init_counts(struct request *request, int32_t vocab_size,
                                 struct octet_error *err)
 {
-    const struct sampling_params *params = &request->params;
-    if (params->repetition_penalty == 1 && params->presence_penalty == 0 &&
-        params->frequency_penalty == 0)
+    if (!has_penalties(&request->params))
         return OCTET_OK;
     RETURN_IF_ERROR(token_counts_init(&request->counts, vocab_size, err));
     request->has_counts = true;

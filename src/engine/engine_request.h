@@ -72,6 +72,8 @@ octet_status request_create(const struct request_limits *limits, const int32_t *
                             size_t prompt_count, const struct sampling_params *params,
                             uint64_t cache_salt, struct request **out, struct octet_error *err);
 void request_retain(struct request *request);
+size_t request_estimate(const struct request_limits *limits, size_t prompt_count,
+                        const struct sampling_params *params);
 
 /* Engine's thread: make the tokens that the sequence has now readable; tell the reader. */
 void request_publish(struct request *request, uint64_t now_ns);

@@ -115,6 +115,11 @@ octet_status constraint_new(const struct constraint_options *options, struct con
     return OCTET_OK;
 }
 
+size_t constraint_bytes(const struct grammar_vocab *vocab)
+{
+    return sizeof(struct constraint) + constraint_walk_bytes() + mask_maker_bytes(vocab);
+}
+
 void constraint_free(struct constraint *constraint)
 {
     if (!constraint)

@@ -37,6 +37,8 @@ struct constraint_options {
 octet_status constraint_new(const struct constraint_options *options, struct constraint **out,
                             struct octet_error *err);
 void constraint_free(struct constraint *constraint); /* NULL is fine */
+/* The memory that a constraint with a grammar takes, which its choice does not share. */
+size_t constraint_bytes(const struct grammar_vocab *vocab);
 
 /*
  * Write the allowed tokens into bits (bit (id & 31) of word id >> 5, (vocab_size + 31) / 32 words)

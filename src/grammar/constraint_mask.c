@@ -35,6 +35,13 @@ void mask_maker_free(struct mask_maker *maker)
     memset(maker, 0, sizeof *maker);
 }
 
+size_t mask_maker_bytes(const struct grammar_vocab *vocab)
+{
+    return MASK_CACHE_SLOTS * sizeof(struct mask_slot) +
+           (MASK_CACHE_SLOTS + 1) * (vocab->words + 1) * sizeof(uint32_t) +
+           MASK_RUN_SLOTS * sizeof(struct mask_run);
+}
+
 static void merge(uint32_t *bits, const uint32_t *more, size_t words)
 {
     for (size_t i = 0; i < words; i++)

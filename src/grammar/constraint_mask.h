@@ -51,6 +51,7 @@ struct mask_maker {
 octet_status mask_maker_init(struct mask_maker *maker, const struct grammar_vocab *vocab,
                              struct constraint_walk *walk, struct octet_error *err);
 void mask_maker_free(struct mask_maker *maker);
+size_t mask_maker_bytes(const struct grammar_vocab *vocab); /* that one with a walk allocates */
 
 /* mask_run.c. The run from a NODE_BYTES. */
 const struct mask_run *mask_maker_run(struct mask_maker *maker, uint32_t node, uint32_t depth);

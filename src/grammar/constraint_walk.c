@@ -33,6 +33,15 @@ void constraint_walk_free(struct constraint_walk *walk)
     memset(walk, 0, sizeof *walk);
 }
 
+size_t constraint_walk_bytes(void)
+{
+    return WALK_CONFIGS_MAX * sizeof(struct constraint_config) +
+           WALK_FRAMES_MAX * sizeof(struct constraint_frame) +
+           WALK_PENDING_MAX * sizeof(struct constraint_config) +
+           (VOCAB_TOKEN_BYTES_MAX + 2) * sizeof(struct constraint_level) +
+           2 * GRAMMAR_WAYS_MAX * sizeof(uint32_t);
+}
+
 /* The frame (next, parent), which may exist already: children stand behind their parents. */
 static bool push_frame(struct constraint_walk *walk, struct constraint_level *level, uint32_t next,
                        uint32_t parent, uint32_t *frame)

@@ -51,6 +51,7 @@ struct constraint_walk {
 octet_status constraint_walk_init(struct constraint_walk *walk, const struct grammar *grammar,
                                   struct octet_error *err);
 void constraint_walk_free(struct constraint_walk *walk);
+size_t constraint_walk_bytes(void); /* that a walk allocates */
 
 /* Make level 0 the ways to begin at a node. */
 void constraint_walk_start(struct constraint_walk *walk, uint32_t node);

@@ -228,6 +228,14 @@ void exchange_break(struct exchange *exchange, enum break_cause cause)
     generating_cancel(generating);
 }
 
+bool exchange_broken(struct exchange *exchange)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    bool broken = exchange->cause != BREAK_NONE;
+    pthread_mutex_unlock(&exchange->mutex);
+    return broken;
+}
+
 bool exchange_explain(const struct exchange *exchange, enum break_cause cause,
                       struct api_error *error)
 {

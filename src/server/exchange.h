@@ -103,6 +103,8 @@ void exchange_wake(struct exchange *exchange);
 
 /* Break it off; the first cause counts. The caller holds the server's lock. */
 void exchange_break(struct exchange *exchange, enum break_cause cause);
+/* Whether it was. Any thread; under no lock. */
+bool exchange_broken(struct exchange *exchange);
 /* The error that a client reads of a cause; false: it cannot read any more. */
 bool exchange_explain(const struct exchange *exchange, enum break_cause cause,
                       struct api_error *error);

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "server/exchange.h"
 #include "server/server_internal.h"
 
 #define PULL_MAX 32 /* tokens of a choice that a whole answer takes at a time */
+/* Of all choices of a request together: "n" multiplies what a small body asks for. */
+#define CHOICES_BYTES_MAX ((size_t)2 << 30)
 
 struct choice {
     struct generating *generating;
@@ -73,10 +76,32 @@ static void make_id(const struct exchange *exchange, const struct api_request *r
     snprintf(generating->id, sizeof generating->id, "%s", id);
 }
 
+/* Before anything is allocated: what the choices may come to hold. */
+static octet_status check_size(const struct generating *generating, struct octet_error *err)
+{
+    const struct api_request *request = generating->request;
+    const struct server *server = generating->server;
+    size_t constraint = request->grammar ? constraint_bytes(server->model.vocab) : 0, total = 0;
+    for (size_t i = 0; i < request->prompt_count; i++) {
+        size_t one =
+                   request_bytes(server->engine, request->prompts[i].id_count, &request->sampling),
+               all = 0;
+        if (!checked_mul_size(one + constraint, (size_t)request->n, &all) ||
+            !checked_add_size(total, all, &total) || total > CHOICES_BYTES_MAX)
+            return error_set(err, OCTET_USAGE,
+                             "the %zu choices of this request could take more than the %zu MiB of "
+                             "memory that one request may have; ask for fewer (n), or state a "
+                             "smaller max_tokens",
+                             api_request_choices(request), CHOICES_BYTES_MAX >> 20);
+    }
+    return OCTET_OK;
+}
+
 static octet_status make_all(struct exchange *exchange, struct generating *generating,
                              struct octet_error *err)
 {
     struct api_request *request = generating->request;
+    RETURN_IF_ERROR(check_size(generating, err));
     generating->choice_count = api_request_choices(request);
     generating->choices = calloc(generating->choice_count + 1, sizeof *generating->choices);
     if (!generating->choices)
@@ -84,8 +109,12 @@ static octet_status make_all(struct exchange *exchange, struct generating *gener
     make_id(exchange, request, generating);
     RETURN_IF_ERROR(
         api_response_new(request, generating->id, (int64_t)time(NULL), &generating->response, err));
-    for (size_t i = 0; i < generating->choice_count; i++)
+    for (size_t i = 0; i < generating->choice_count; i++) {
+        /* Thousands with a grammar take a worker seconds. */
+        if (exchange_broken(exchange))
+            return error_set(err, OCTET_CANCELLED, "the request was broken off");
         RETURN_IF_ERROR(make_choice(generating, i, err));
+    }
     return OCTET_OK;
 }
 
@@ -165,6 +194,8 @@ octet_status generating_start(struct exchange *notify_exchange, struct api_reque
         api_error_from(error, &err);
         if (status == OCTET_LIMIT)
             error->code = "context_length_exceeded";
+        else if (status == OCTET_CANCELLED) /* a client that left reads nothing */
+            api_error_set(error, 503, "server_shutting_down", NULL, "The server is shutting down.");
     } else {
         if (server->options.log_requests)
             log_request(server, generating);

@@ -255,6 +255,8 @@ static enum MHD_Result go_on(struct exchange *exchange)
     if (!ready && !stream && cause == BREAK_NONE && !exchange_suspend(exchange))
         cause = BREAK_DRAINED;
     pthread_mutex_unlock(&exchange->mutex);
+    if (cause == BREAK_GONE)
+        return MHD_NO;
     if (ready)
         return send_answer(exchange);
     if (cause != BREAK_NONE) {

@@ -306,6 +306,22 @@ def test_sentences(talker, fields, words):
     assert words in error["message"], error
 
 
+@pytest.mark.parametrize("path, fields, words", [
+    (CHAT, {"messages": user("a"), "n": 16384, "logprobs": True, "top_logprobs": 20}, "memory"),
+    (CHAT, {"messages": user("a"), "n": 16384, "max_tokens": 1,
+            "structured_outputs": {"regex": "a+"}}, "memory"),
+    ("/tokenize", {"prompt": "a b " * (3 << 20)}, "tokenized in one request"),
+    ("/v1/completions", {"prompt": "a b " * (3 << 20), "truncate_prompt_tokens": 5},
+     "tokenized in one request"),
+])
+def test_requests_that_multiply(talker, path, fields, words):
+    """A small body that asks for gigabytes, or for a minute of a worker's time."""
+    before = talker.rss()
+    error = refusal(talker, path, fields)
+    assert words in error["message"], error
+    assert talker.rss() - before < 512 << 20
+
+
 def test_extra_fields(talker, serve, scripted_dir):
     extra = {"user": "u", "metadata": {}, "store": False, "service_tier": "auto", "vllm_xargs": {},
              "unheard_of": 1, "session_id": "s", "mm_processor_kwargs": None}
