@@ -101,26 +101,40 @@ can_fuzz() {
         clang -fsanitize=fuzzer,address -x c - -o "$logs/can_fuzz" >/dev/null 2>&1
 }
 
-# Every target for a while, from its corpus; the corpus in the tree is not written to.
+# fuzz_target FILE: for a while, from its corpus; the corpus in the tree is not written to.
+fuzz_target() {
+    local name=${1##*/fuzz_}
+    mkdir -p "$logs/fuzz/$name"
+    if "$1" -max_total_time="${OCTET_FUZZ_SECONDS:-20}" -timeout=20 -rss_limit_mb=2048 \
+        -max_len=65536 -artifact_prefix="$logs/fuzz/$name-" "$logs/fuzz/$name" \
+        "tests/fuzz/corpus/$name" >"$logs/fuzz/$name.log" 2>&1; then
+        grep -E '^Done' "$logs/fuzz/$name.log" | sed "s/^/fuzz $name: /"
+    else
+        tail -40 "$logs/fuzz/$name.log"
+        echo "fuzz $name: FAILED"
+        return 1
+    fi
+}
+
+# Every target, one a processor at a time.
 run_fuzzers() {
     can_fuzz || { echo "no clang with libFuzzer"; return 77; }
     cmake --preset fuzz && cmake --build --preset fuzz -j "$jobs" --target fuzzers || return 1
-    local target name failed=0
+    local target running=0 failed=0
     for target in build/fuzz/tests/fuzz/fuzz_*; do
         if [ ! -x "$target" ] || [ ! -f "$target" ]; then
             continue
         fi
-        name=${target##*/fuzz_}
-        mkdir -p "$logs/fuzz/$name"
-        if "$target" -max_total_time="${OCTET_FUZZ_SECONDS:-20}" -timeout=20 -rss_limit_mb=2048 \
-            -max_len=65536 -artifact_prefix="$logs/fuzz/$name-" "$logs/fuzz/$name" \
-            "tests/fuzz/corpus/$name" >"$logs/fuzz/$name.log" 2>&1; then
-            grep -E '^Done' "$logs/fuzz/$name.log" | sed "s/^/fuzz $name: /"
-        else
-            tail -40 "$logs/fuzz/$name.log"
-            echo "fuzz $name: FAILED"
-            failed=1
+        if [ $running -ge "$jobs" ]; then
+            wait -n || failed=1
+            running=$((running - 1))
         fi
+        fuzz_target "$target" &
+        running=$((running + 1))
+    done
+    while [ $running -gt 0 ]; do
+        wait -n || failed=1
+        running=$((running - 1))
     done
     return $failed
 }
@@ -149,7 +163,9 @@ if stage build-release build release; then
             sanitized pytests asan 'cli server' -m 'not slow'
         fi
         if stage build-tsan build tsan; then
-            stage ctest-tsan sanitized run_ctest tsan -R 'parallel|backend|engine|runtime|sim'
+            stage ctest-tsan sanitized run_ctest tsan \
+                -R 'parallel|backend|engine|runtime|sim|server|grammar|client'
+            sanitized pytests tsan server -m 'not slow' -k 'robustness or protocol'
         fi
         stage fuzz run_fuzzers
         stage aarch64 run_aarch64

@@ -2,6 +2,7 @@
 """Routes and request fields, one by one, at the level of JSON and headers."""
 import json
 import re
+import time
 
 import pytest
 
@@ -369,4 +370,8 @@ def test_startup_lines(serve, scripted_dir):
                  "Available routes are:", "Application startup complete."):
         assert line in log, f"{line}\n{log}"
     assert log.count("Application startup complete.") == 1
-    assert re.search(r'127\.0\.0\.1:\d+ - "POST /v1/chat/completions HTTP/1\.1" 200', log), log
+    access = re.compile(r'127\.0\.0\.1:\d+ - "POST /v1/chat/completions HTTP/1\.1" 200')
+    end = time.monotonic() + 30  # the line follows the answer, on a thread of its own
+    while not access.search(server.log()) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert access.search(server.log()), server.log()
