@@ -437,13 +437,17 @@ octet_status serve_settings_resolve(struct serve_settings *settings, struct runt
 {
     const struct args *args = settings->args;
     const struct tokenizer *tokenizer = runtime_tokenizer(runtime);
+    if (!tokenizer)
+        return error_set(err, OCTET_INPUT,
+                         "%s has no tokenizer.json, which a server needs to read and write text; "
+                         "--tokenizer DIR takes the one of another checkpoint",
+                         settings->path);
     if (settings->chat_template.size)
         RETURN_IF_ERROR(runtime_set_chat_template(runtime, settings->chat_template.data,
                                                   settings->chat_template.size, "--chat-template",
                                                   err));
     const char *source = settings->chat_template.size ? buffer_text(&settings->chat_template)
-                         : tokenizer                  ? tokenizer_chat_template(tokenizer)
-                                                      : NULL;
+                                                      : tokenizer_chat_template(tokenizer);
     settings->model.tools = find_tools(args_text(args, OPT_TOOL_CALL_PARSER, "auto"), source);
     settings->model.reasoning =
         find_reasoning(args_text(args, OPT_REASONING_PARSER, "auto"), source);

@@ -35,7 +35,8 @@ octet_status serve_settings_read(const struct args *args, struct serve_settings 
 /* A log line for each option and variable that has no effect here. */
 void serve_settings_note(const struct args *args);
 /* What depends on the model: the chat template that was given is put into the runtime, and the
- * formats of thinking and tool calls follow from the template. Errors: those of the template. */
+ * formats of thinking and tool calls follow from the template. Errors: OCTET_INPUT (no tokenizer),
+ * those of the template. */
 octet_status serve_settings_resolve(struct serve_settings *settings, struct runtime *runtime,
                                     struct octet_error *err);
 void serve_settings_free(struct serve_settings *settings);

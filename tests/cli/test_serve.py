@@ -166,6 +166,18 @@ def test_a_model_that_cannot_be_loaded(octet, tmp_path):
     assert re.search(r"^octet: error: .+", result.stderr, re.M)
 
 
+def test_a_model_without_a_tokenizer(octet, demo, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).symlink_to(demo / name)
+    result = octet("serve", tmp_path, "--host", "127.0.0.1", "--port", "0")
+    assert result.returncode == 1 and READY not in result.stderr
+    assert f"{tmp_path} has no tokenizer.json" in result.stderr
+    assert "--tokenizer DIR" in result.stderr
+    with Serving(tmp_path, "--tokenizer", demo) as server:
+        status, answer = server.ask("POST", "/v1/completions", {"prompt": "Hi", "max_tokens": 1})
+        assert status == 200 and answer["choices"][0]["finish_reason"] == "length"
+
+
 def test_a_model_that_does_not_fit_names_what_does(octet, demo):
     result = octet("serve", demo, "--host", "127.0.0.1", "--port", "0", "--kv-cache-memory-bytes",
                    "1M", "--max-model-len", "1024")
