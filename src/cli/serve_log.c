@@ -12,6 +12,7 @@
 #include "api/api_request.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "checkpoint/summary.h"
 #include "cli/terminal.h"
 
 #define LINE_BYTES_MAX 4608
@@ -274,8 +275,26 @@ struct progress serve_log_progress(struct load_progress *state, size_t shards,
     return (struct progress){.report = report_loading, .context = state};
 }
 
+/* What becomes of FP8 weights: the first question of who has no FP8 arithmetic. */
+static void log_checkpoint(const struct runtime *runtime)
+{
+    static const char *const kept[] = {
+        [WEIGHT_AUTO] = "kept as FP8, expanded in registers (no FP8 unit on this processor)",
+        [WEIGHT_FP8] = "kept as FP8, expanded in registers (no FP8 unit on this processor)",
+        [WEIGHT_BF16] = "expanded to BF16 while it loads",
+        [WEIGHT_F32] = "expanded to float32 while it loads",
+    };
+    struct checkpoint_summary summary;
+    char layout[64];
+    checkpoint_summarize(runtime_checkpoint(runtime), &summary);
+    if (summary.weights_fp8 && summary.layout_count)
+        log_info("checkpoint FP8 e4m3 %s, %s", summary_layout_text(&summary.layouts[0], layout),
+                 kept[runtime_get_plan(runtime)->weight_dtype]);
+}
+
 void serve_log_plan(const struct runtime *runtime)
 {
+    log_checkpoint(runtime);
     const struct runtime_plan *plan = runtime_get_plan(runtime);
     struct buffer text;
     buffer_init(&text, 1 << 16);
@@ -301,6 +320,7 @@ void serve_log_loaded(const struct runtime *runtime, double seconds)
     log_info("Loading weights took %.2f seconds", seconds);
     log_info("Model loading took %.4f GiB and %.6f seconds",
              (double)plan->weights / (double)(1u << 30), seconds);
+    log_info("Computing on %d threads (--threads)", plan->threads);
     log_info("CPU KV cache size: %s tokens", tokens);
     log_info("Maximum concurrency for %s tokens per request: %.2fx", length, plan->concurrency);
 }

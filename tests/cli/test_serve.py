@@ -26,6 +26,8 @@ LINES = [
     r"^INFO \d\d-\d\d \d\d:\d\d:\d\d \[\w+\.c:\d+\] octet API server version \d+\.\d+\.\d+, serving "
     r"model models/demo$",
     r"^INFO .*\] non-default args: \{'model': 'models/demo', .*\}$",
+    r"^INFO .*\] checkpoint FP8 e4m3 block 128x128, kept as FP8, expanded in registers \(no FP8 unit "
+    r"on this processor\)$",
     r"^memory plan: .* that may be used \(limit .*\)$",
     r"^  weights +[\d.]+ MB$",
     r"^  KV cache +[\d.]+ MB  [\d,]+ tokens in \d+ blocks of \d+$",
@@ -34,6 +36,7 @@ LINES = [
     r"^Loading safetensors checkpoint shards: 100% Completed \| 1/1 \[\d\d:\d\d<00:00, [\d.]+s/it\]$",
     r"^INFO .*\] Loading weights took \d+\.\d\d seconds$",
     r"^INFO .*\] Model loading took \d+\.\d{4} GiB and \d+\.\d{6} seconds$",
+    r"^INFO .*\] Computing on \d+ threads \(--threads\)$",
     r"^INFO .*\] CPU KV cache size: [\d,]+ tokens$",
     r"^INFO .*\] Maximum concurrency for 1,024 tokens per request: \d+\.\d\dx$",
     r"^INFO .*\] init engine \(profile, create kv cache, warmup model\) took \d+\.\d\d seconds$",
