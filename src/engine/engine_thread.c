@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -55,7 +56,12 @@ octet_status engine_start(struct engine *engine, struct octet_error *err)
         status = error_set(err, OCTET_STATE, "the engine's thread runs already");
     } else {
         engine->stopping = engine->refusing = false;
+        /* Signals belong to the program's own thread. */
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
         int result = pthread_create(&engine->thread, NULL, thread_main, engine);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (result != 0)
             status = error_errno(err, result, "cannot start", "the engine's thread");
         engine->has_thread = result == 0;

@@ -85,7 +85,12 @@ octet_status server_listen(const struct server_options *options, struct server *
     server->listener.fd = -1;
     server->start_ns = clock_now_ns();
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Signals belong to the program's own thread; the server's threads inherit that. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     octet_status status = start(server, options, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != OCTET_OK) {
         server_free(server);
         return status;
