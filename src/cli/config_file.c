@@ -10,13 +10,15 @@
 
 #define FILE_BYTES_MAX ((size_t)1 << 18)
 #define DEPTH_MAX 32
-#define VALUES_MAX 10000 /* after aliases are expanded */
+#define VALUES_MAX 10000                     /* after aliases are expanded */
+#define VALUE_BYTES_MAX (4 * FILE_BYTES_MAX) /* the same */
 
 struct reader {
     yaml_document_t document;
     const char *name;
     struct config_file *out;
     size_t values; /* visited so far */
+    size_t bytes;  /* of their text */
 };
 
 static unsigned line_of(const yaml_node_t *node)
@@ -42,6 +44,10 @@ static octet_status visit(struct reader *reader, int index, int depth, yaml_node
                        err);
     if (++reader->values > VALUES_MAX)
         return fail_at(reader, *node, "more than 10000 values, aliases expanded", err);
+    if ((*node)->type == YAML_SCALAR_NODE)
+        reader->bytes += (*node)->data.scalar.length;
+    if (reader->bytes > VALUE_BYTES_MAX)
+        return fail_at(reader, *node, "more than 1 MiB of values, aliases expanded", err);
     return OCTET_OK;
 }
 

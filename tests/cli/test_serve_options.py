@@ -369,6 +369,7 @@ revision: null
     ("enable-log-requests: maybe", "serve.yaml:1: --enable-log-requests: got 'maybe'"),
     ("hf-overrides: &a {x: *a}", "an alias inside itself"),
     ("hf-overrides: &a [*a]", "an alias inside itself"),
+    ("host: &a " + "x" * 100000 + "\nserved-model-name: [" + "*a, " * 50 + "]", "1 MiB of values"),
     ("hf-overrides: " + "[" * 60 + "]" * 60, "nested deeper than 32 levels"),
     ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n"
                                for i in range(1, 9)), "more than 10000 values"),
