@@ -247,7 +247,6 @@ static octet_status read_runtime(struct serve_settings *settings, struct octet_e
         strcmp(args_text(args, OPT_SCHEDULING_POLICY, "fcfs"), "priority") == 0;
     runtime->max_logprobs = (int32_t)args_integer(args, OPT_MAX_LOGPROBS, 0);
     runtime->max_queued_tokens = args_integer(args, OPT_MAX_NUM_QUEUED_TOKENS, 0);
-    runtime->queue_timeout_ns = (uint64_t)args_integer(args, OPT_REQUEST_TIMEOUT, 0) * 1000000000u;
     int64_t running = args_integer(args, OPT_MAX_NUM_SEQS, 16);
     int64_t queued = args_integer(args, OPT_MAX_NUM_QUEUED_REQS, running * QUEUE_FACTOR);
     runtime->max_queued = queued > 0 ? (int32_t)(running + queued) : 0;

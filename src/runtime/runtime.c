@@ -171,7 +171,6 @@ static void set_schedule(const struct runtime *runtime, struct engine_options *o
     out->priority_scheduling = options->priority_scheduling;
     out->max_queued = options->max_queued;
     out->max_queued_tokens = options->max_queued_tokens;
-    out->queue_timeout_ns = options->queue_timeout_ns;
 }
 
 static octet_status make_engine(struct runtime *runtime, struct octet_error *err)

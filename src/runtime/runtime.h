@@ -57,7 +57,6 @@ struct runtime_options {
     bool priority_scheduling;
     int32_t max_queued;        /* requests submitted and unfinished; 0: no limit */
     int64_t max_queued_tokens; /* prompt tokens submitted and never scheduled; 0: no limit */
-    uint64_t queue_timeout_ns; /* most time before a request is first scheduled; 0: no limit */
     int32_t max_logprobs;      /* 0: 20; -1: vocab_size */
 };
 void runtime_options_init(struct runtime_options *options);

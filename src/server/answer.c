@@ -62,6 +62,16 @@ void answer_status(struct answer *answer, int status, const char *code, const ch
     answer_error(answer, &error);
 }
 
+void answer_failure(struct answer *answer, octet_status status, const char *sentence)
+{
+    if (status != OCTET_LIMIT) {
+        answer_status(answer, 500, NULL, NULL, "%s", sentence);
+        return;
+    }
+    answer_status(answer, 503, "server_overloaded", NULL, "%s", sentence);
+    answer->retry_after_ms = 1000;
+}
+
 void answer_body(struct answer *answer, int status, const char *content_type, struct buffer *body)
 {
     if (buffer_failed(body)) {

@@ -26,6 +26,8 @@ void answer_error(struct answer *answer, const struct api_error *error);
 void answer_status(struct answer *answer, int status, const char *code, const char *param,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* Takes the buffer's bytes; one that has failed becomes an error. */
+/* The engine ended a request: 503 when it had no room for it (OCTET_LIMIT), else 500. */
+void answer_failure(struct answer *answer, octet_status status, const char *sentence);
 void answer_body(struct answer *answer, int status, const char *content_type, struct buffer *body);
 void answer_fixed(struct answer *answer, int status, const char *content_type, const char *bytes,
                   size_t size);

@@ -97,7 +97,9 @@ static void make_whole_answer(const struct exchange *exchange, struct answer *an
     const char *failure = api_response_error(response);
     struct buffer body;
     if (failure) {
-        answer_status(answer, 500, NULL, NULL, "%s", failure);
+        octet_status status = OCTET_DEVICE;
+        (void)generating_early_error(exchange->generating, &status);
+        answer_failure(answer, status, failure);
         return;
     }
     buffer_init(&body, answer->body.limit);

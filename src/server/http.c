@@ -237,10 +237,7 @@ static enum MHD_Result begin_stream(struct exchange *exchange)
     const char *failure = generating_early_error(exchange->generating, &status);
     if (!failure)
         return stream_events(exchange) ? MHD_YES : MHD_NO;
-    if (status == OCTET_LIMIT)
-        answer_status(&exchange->answer, 503, "server_overloaded", NULL, "%s", failure);
-    else
-        answer_status(&exchange->answer, 500, NULL, NULL, "%s", failure);
+    answer_failure(&exchange->answer, status, failure);
     return send_answer(exchange);
 }
 

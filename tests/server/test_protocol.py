@@ -323,6 +323,23 @@ def test_requests_that_multiply(talker, path, fields, words):
     assert talker.rss() - before < 512 << 20
 
 
+def test_time_in_the_queue(serve, scripted_dir):
+    server = serve(scripted_dir, "--max-num-seqs", "1", "--request-timeout", "1",
+                   "--max-model-len", "16384")
+    with server.connect() as busy:
+        busy.send(harness.http_request("POST", "/v1/completions", {
+            "prompt": say("loop"), "max_tokens": 16000, "stream": True,
+            "ignore_eos": True}))
+        busy.until(b"data: ")
+        for stream in (False, True):
+            status, headers, answer = server.post("/v1/completions",
+                                                  {"prompt": "a", "stream": stream})
+            assert (status, answer["error"]["code"]) == (503, "server_overloaded"), answer
+            assert "retry-after" in headers
+        name = "octet_requests_rejected_total", (("reason", "timed_out"),)
+        assert server.metrics()[name] == 2
+
+
 def test_extra_fields(talker, serve, scripted_dir):
     extra = {"user": "u", "metadata": {}, "store": False, "service_tier": "auto", "vllm_xargs": {},
              "unheard_of": 1, "session_id": "s", "mm_processor_kwargs": None}
