@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/exchange.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,6 +178,8 @@ void exchange_generate(struct exchange *exchange, struct generating *generating)
     pthread_mutex_lock(&exchange->mutex);
     exchange->generating = generating;
     exchange->busy = false;
+    /* A request_id of the body is the answer's, and the header tells the same. */
+    snprintf(exchange->id, sizeof exchange->id, "%s", generating_id(generating));
     bool broken = exchange->cause != BREAK_NONE;
     if (broken)
         exchange_wake(exchange);

@@ -213,6 +213,11 @@ octet_status generating_start(struct exchange *notify_exchange, struct api_reque
     return OCTET_OK;
 }
 
+const char *generating_id(const struct generating *generating)
+{
+    return generating->id;
+}
+
 const struct api_request *generating_request(const struct generating *generating)
 {
     return generating->request;

@@ -42,6 +42,8 @@ bool generating_reads_early(
 
 /* Any thread. No choice has been scheduled yet; submitted when. */
 bool generating_queued(struct generating *generating, uint64_t *submitted_ns);
+/* The answer's id without its prefix: what x-request-id tells. */
+const char *generating_id(const struct generating *generating);
 enum generating_state { GENERATING_QUEUED, GENERATING_PREFILL, GENERATING_DECODE };
 enum generating_state generating_state(struct generating *generating);
 /* What it has read and made so far, to be added to the counters of what has finished. */

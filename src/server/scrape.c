@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What /metrics and /debug/requests read of a running server. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "server/exchange.h"
@@ -60,8 +62,10 @@ static struct json *describe(const struct connection *connection, struct exchang
 {
     static const char *const states[] = {"queued", "prefill", "decode"};
     struct json *entry = json_new_object();
+    char id[sizeof exchange->id];
     pthread_mutex_lock(&exchange->mutex);
     struct generating *generating = exchange->generating;
+    memcpy(id, exchange->id, sizeof id);
     pthread_mutex_unlock(&exchange->mutex);
     struct generating_live live = {0};
     const char *state = connection->stage == CONNECTION_ANSWERING ? "parsing" : "receiving";
@@ -69,7 +73,7 @@ static struct json *describe(const struct connection *connection, struct exchang
         generating_live(generating, &live);
         state = states[generating_state(generating)];
     }
-    bool ok = json_set(entry, "id", json_new_string(exchange->id)) &&
+    bool ok = json_set(entry, "id", json_new_string(id)) &&
               json_set(entry, "peer", json_new_string(connection->peer)) &&
               json_set(entry, "target",
                        json_new_string(exchange->head.target ? exchange->head.target : "")) &&

@@ -91,8 +91,11 @@ def test_headers(demo):
     assert "openai-processing-ms" in headers and "server" in headers
     _, headers, _ = demo.request("POST", COMPLETE, {"prompt": "a", "max_tokens": 1, "stream": True})
     assert headers["cache-control"] == "no-cache" and headers["x-accel-buffering"] == "no"
-    answer = demo.chat("a", max_tokens=1, request_id="given-7")
-    assert answer["id"] == "chatcmpl-given-7"
+    for stream in (False, True):
+        _, headers, data = demo.request("POST", "/v1/chat/completions", {
+            "messages": [{"role": "user", "content": "a"}], "max_tokens": 1, "stream": stream,
+            "request_id": "given-7"})
+        assert b'"chatcmpl-given-7"' in data and headers["x-request-id"] == "given-7"
     evil = demo.request("GET", "/version", headers={"X-Request-Id": "a\"b<script>"})
     assert evil[0] == 200
 
