@@ -125,7 +125,7 @@ static void generate(struct exchange *exchange,
     struct api_error error = {0};
     octet_status status = parse(&exchange->server->model, buffer_text(&exchange->body),
                                 exchange->body.size, &request, &error);
-    buffer_free(&exchange->body); /* the request lives long and needs none of it */
+    exchange_drop_body(exchange); /* the request lives long and needs none of it */
     if (status != OCTET_OK) {
         if (error.code && strcmp(error.code, "context_length_exceeded") == 0)
             metrics_reject(&exchange->server->metrics, METRICS_TOO_LONG);

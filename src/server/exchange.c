@@ -10,6 +10,8 @@
 #include "server/route.h"
 #include "server/server_internal.h"
 
+/* The largest bodies that may be in memory at once; usual ones are a thousandth of that. */
+#define BODIES_MAX 16
 #define OUT_MAX ((size_t)1 << 28) /* one event may hold a prompt's log-probabilities */
 
 struct exchange *exchange_new(struct server *server, void *transport)
@@ -29,6 +31,22 @@ struct exchange *exchange_new(struct server *server, void *transport)
     return exchange;
 }
 
+bool exchange_add_body(struct exchange *exchange, const char *bytes, size_t size)
+{
+    struct server *server = exchange->server;
+    exchange->counted_bytes += size;
+    size_t before = atomic_fetch_add(&server->body_bytes, size);
+    return (before + size) / BODIES_MAX <= server->options.max_request_bytes &&
+           buffer_append(&exchange->body, bytes, size);
+}
+
+void exchange_drop_body(struct exchange *exchange)
+{
+    buffer_free(&exchange->body);
+    atomic_fetch_sub(&exchange->server->body_bytes, exchange->counted_bytes);
+    exchange->counted_bytes = 0;
+}
+
 void exchange_retain(struct exchange *exchange)
 {
     atomic_fetch_add(&exchange->references, 1);
@@ -41,7 +59,7 @@ void exchange_release(struct exchange *exchange)
     generating_free(exchange->generating);
     atomic_fetch_sub(&exchange->server->active, 1);
     buffer_free(&exchange->out);
-    buffer_free(&exchange->body);
+    exchange_drop_body(exchange);
     answer_free(&exchange->answer);
     head_free(&exchange->head);
     pthread_mutex_destroy(&exchange->mutex);

@@ -48,6 +48,7 @@ struct exchange {
     uint64_t start_ns, received_ns; /* request line; end of the body */
     struct buffer body;             /* a worker may free it once it is parsed */
     size_t received_bytes;          /* of it */
+    size_t counted_bytes;           /* of it, in the server's sum */
 
     /* The HTTP thread's. */
     bool head_checked;
@@ -82,6 +83,11 @@ struct exchange {
 /* One reference for the caller. NULL when out of memory. */
 struct exchange *exchange_new(struct server *server, void *transport);
 void exchange_retain(struct exchange *exchange);
+/* Add bytes to the body; the HTTP thread. False: out of memory, or of what the bodies of all
+ * requests may take together. */
+bool exchange_add_body(struct exchange *exchange, const char *bytes, size_t size);
+/* Nobody needs the body any more. */
+void exchange_drop_body(struct exchange *exchange);
 /* Not on the engine's thread, and under no lock. */
 void exchange_release(struct exchange *exchange);
 

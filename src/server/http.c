@@ -206,17 +206,30 @@ static enum MHD_Result take_head(struct exchange *exchange, struct MHD_Connectio
     return MHD_YES;
 }
 
+/* The rest is skipped, and this answered at its end. */
+static void refuse_body(struct exchange *exchange)
+{
+    exchange_drop_body(exchange);
+    answer_status(&exchange->answer, 503, "server_overloaded", NULL,
+                  "Too many large requests are being received; try again in a moment.");
+    exchange->answer.retry_after_ms = 1000;
+    exchange->refused = true;
+}
+
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t size)
 {
     struct server *server = exchange->server;
     exchange->received_bytes += size;
     if (exchange->refused || exchange->too_large)
         return MHD_YES;
-    if (exchange->body.size + size <= server->options.max_request_bytes)
-        return buffer_append(&exchange->body, bytes, size) ? MHD_YES : MHD_NO;
+    if (exchange->body.size + size <= server->options.max_request_bytes) {
+        if (!exchange_add_body(exchange, bytes, size))
+            refuse_body(exchange);
+        return MHD_YES;
+    }
     /* A chunked body has crossed the limit, in the middle of the request. */
     exchange->too_large = true;
-    buffer_free(&exchange->body);
+    exchange_drop_body(exchange);
     if (server->options.ssl_certfile)
         return MHD_YES; /* skipped, and answered at its end */
     set_linger(exchange);

@@ -40,7 +40,7 @@ struct server_options {
     size_t access_log_except_count;
     bool log_requests, log_outputs;
     int32_t max_log_len;           /* characters of a prompt or answer in the log; 0: all */
-    size_t max_request_bytes;      /* [64 MiB] */
+    size_t max_request_bytes;      /* [64 MiB] of one body; all together may take 16 times that */
     size_t max_header_bytes;       /* [64 KiB] */
     int32_t max_header_count;      /* [256] */
     int32_t max_connections;       /* [what the limit of descriptors allows] */

@@ -65,6 +65,7 @@ struct server {
     double finish_interval_s; /* between finishing choices, smoothed */
     atomic_int generating;    /* requests of the API that run */
     atomic_int active;        /* exchanges */
+    atomic_size_t body_bytes; /* of bodies in memory */
     atomic_bool thought_warned;
 };
 

@@ -202,6 +202,44 @@ static void test_sizes(void **state)
     fake_server_close(&fake);
 }
 
+/* Bodies that never end may take 16 times the largest one, and whoever comes then is told so. */
+static void test_many_bodies(void **state)
+{
+    struct fake_server fake;
+    struct client clients[17];
+    struct reply reply;
+    char most[4097];
+    (void)state;
+    fake_server_init(&fake);
+    fake.options.max_request_bytes = 4096;
+    fake_server_open(&fake, false);
+    memset(most, ' ', 4095);
+    most[4095] = '\0';
+    for (int i = 0; i < 17; i++) {
+        client_open(&clients[i], fake.port);
+        client_send_text(clients[i].fd,
+                         "POST " TEXT " HTTP/1.1\r\n" HOST JSON "Content-Length: 4096\r\n\r\n");
+        client_send_text(clients[i].fd, most);
+        while (atomic_load(&fake.server->body_bytes) < 4095 * (size_t)(i < 16 ? i + 1 : 16))
+            usleep(1000);
+    }
+    client_send_text(clients[16].fd, "x");
+    client_read(&clients[16], &reply, false);
+    assert_int_equal(reply.status, 503);
+    assert_contains(buffer_text(&reply.body), "server_overloaded");
+    assert_non_null(reply_header(&reply, "Retry-After"));
+    reply_free(&reply);
+    for (int i = 0; i < 17; i++)
+        client_close(&clients[i]);
+    fake_server_wait_idle(&fake);
+    client_ask(fake.port, TEXT, simple, &reply);
+    assert_int_equal(reply.status, 200);
+    reply_free(&reply);
+    while (atomic_load(&fake.server->body_bytes) > 0)
+        usleep(1000);
+    fake_server_close(&fake);
+}
+
 /* The answers of many requests in one write, cut at every byte, are the same and in order. */
 static void test_pipelining(void **state)
 {
@@ -452,10 +490,11 @@ static void test_start_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loading),  cmocka_unit_test(test_routes_and_limits),
-        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_keys),     cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_counters), cmocka_unit_test(test_start_errors),
+        cmocka_unit_test(test_loading),      cmocka_unit_test(test_routes_and_limits),
+        cmocka_unit_test(test_sizes),        cmocka_unit_test(test_many_bodies),
+        cmocka_unit_test(test_pipelining),   cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_deadlines),    cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_start_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
