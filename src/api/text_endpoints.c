@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Two bytes of a body name a token of hundreds, and the answer has its text twice. */
+#define DETOKENIZED_MAX ((size_t)1 << 20)
+
 #define AT(member) offsetof(struct request_fields, member)
 
 static const struct field tokenize_fields[] = {
@@ -170,6 +173,10 @@ static octet_status read_tokens(struct request_parse *parse, struct token_ids *i
     const struct json *tokens = parse->fields.tokens;
     if (!tokens)
         return request_type_error(parse, "tokens", FIELD_IS_ARRAY, NULL);
+    if (json_count(tokens) > DETOKENIZED_MAX)
+        return api_error_set(parse->error, 400, "invalid_value", "tokens",
+                             "tokens has %zu entries; at most %zu are allowed", json_count(tokens),
+                             DETOKENIZED_MAX);
     for (size_t i = 0; i < json_count(tokens); i++) {
         const struct json *value = json_at(tokens, i);
         int64_t id = -1;

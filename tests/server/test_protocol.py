@@ -315,6 +315,7 @@ def test_sentences(talker, fields, words):
     (CHAT, {"messages": user("a"), "n": 16384, "max_tokens": 1,
             "structured_outputs": {"regex": "a+"}}, "memory"),
     ("/tokenize", {"prompt": "a b " * (3 << 20)}, "tokenized in one request"),
+    ("/detokenize", {"tokens": [1] * ((1 << 20) + 1)}, "at most 1048576 are allowed"),
     ("/v1/completions", {"prompt": "a b " * (3 << 20), "truncate_prompt_tokens": 5},
      "tokenized in one request"),
 ])
