@@ -13,6 +13,7 @@ SCRIPTS = {
     "loop": "round and round the garden like a teddy bear, one step, two step, tickle you under there; ",
 }
 KEY = "sk-of-the-test"
+GREEDY = ("--override-generation-config", '{"temperature": 0}')  # chance would say another script
 
 
 class Served(harness.Server):
@@ -31,7 +32,8 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def talker(model):
-    with Served(model, "--served-model-name", "talker", "--max-model-len", "1024") as server:
+    with Served(model, "--served-model-name", "talker", "--max-model-len", "1024",
+                *GREEDY) as server:
         yield server
 
 
@@ -116,7 +118,8 @@ def test_narrow_and_dark(page):
 
 
 def test_key_and_root_path(english, model):
-    with Served(model, "--served-model-name", "talker", "--root-path", "/llm", "--api-key", KEY) as server:
+    with Served(model, "--served-model-name", "talker", "--root-path", "/llm", "--api-key", KEY,
+                *GREEDY) as server:
         server.url += "llm"
         page = Page(english, server)
         page.js("localStorage.clear(); sessionStorage.clear()")
