@@ -235,6 +235,21 @@ static octet_status read_document(struct reader *reader, struct octet_error *err
     return OCTET_OK;
 }
 
+/* What stands behind the document would be options that nobody heeds. */
+static octet_status expect_end(yaml_parser_t *parser, const char *name, struct octet_error *err)
+{
+    yaml_document_t more;
+    if (!yaml_parser_load(parser, &more))
+        return error_set(err, OCTET_USAGE, "%s:%zu: %s", name, parser->problem_mark.line + 1,
+                         parser->problem ? parser->problem : "not YAML");
+    const yaml_node_t *root = yaml_document_get_root_node(&more);
+    octet_status status = OCTET_OK;
+    if (root)
+        status = error_set(err, OCTET_USAGE, "%s:%u: a second document", name, line_of(root));
+    yaml_document_delete(&more);
+    return status;
+}
+
 octet_status config_file_parse(const char *text, size_t size, const char *name,
                                struct config_file *out, struct octet_error *err)
 {
@@ -255,7 +270,10 @@ octet_status config_file_parse(const char *text, size_t size, const char *name,
                      : error_set(err, OCTET_USAGE, "%s:%zu: %s", name, line + 1,
                                  parser.problem ? parser.problem : "not YAML");
     } else {
+        bool empty = !yaml_document_get_root_node(&reader.document);
         status = read_document(&reader, err);
+        if (status == OCTET_OK && !empty)
+            status = expect_end(&parser, name, err);
         yaml_document_delete(&reader.document);
     }
     yaml_parser_delete(&parser);

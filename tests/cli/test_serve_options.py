@@ -374,6 +374,7 @@ revision: null
     ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n"
                                for i in range(1, 9)), "more than 10000 values"),
     ("host: \"a\\0b\"", "a NUL byte in a value"),
+    ("port: 1\n---\nhost: x", "serve.yaml:3: a second document"),
 ])
 def test_bad_configuration_files(octet, tmp_path, demo, text, sentence):
     path = tmp_path / "serve.yaml"
