@@ -19,8 +19,9 @@ static int bound_port(int fd)
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } address = {.v6 = {0}};
+    } address;
     socklen_t size = sizeof address;
+    memset(&address, 0, sizeof address);
     if (getsockname(fd, &address.any, &size) != 0)
         return 0;
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import harness
 import pytest
 
 
@@ -17,6 +18,14 @@ def schema(talker):
     status, headers, body = talker.get("/openapi.json")
     assert status == 200 and headers["content-type"].startswith("application/json")
     return json.loads(body)
+
+
+@pytest.fixture(scope="module")
+def short(scripted_dir):
+    """Requests without a limit end soon."""
+    with harness.Server(scripted_dir, "--served-model-name", "talker", "--max-model-len", "256",
+                        env={"VLLM_MAX_N_SEQUENCES": "16"}) as server:
+        yield server
 
 
 def test_says_what_is_served(schema, talker):
@@ -30,12 +39,12 @@ def test_says_what_is_served(schema, talker):
             assert talker.get(path)[0] in (200, 404), path
 
 
-def test_schemathesis(talker, seed):
+def test_schemathesis(short, seed):
     tool = pathlib.Path(sys.executable).parent / "schemathesis"
     if not tool.exists() and not shutil.which("schemathesis"):
         pytest.skip("schemathesis is not installed")
     examples = os.environ.get("OCTET_SCHEMA_EXAMPLES", "10")
-    url = f"http://127.0.0.1:{talker.port}"
+    url = f"http://127.0.0.1:{short.port}"
     run = subprocess.run(
         [str(tool) if tool.exists() else "schemathesis", "run", f"{url}/openapi.json", "--url", url,
          "--seed", str(seed), "--max-examples", examples, "--phases", "examples,coverage,fuzzing",
@@ -46,4 +55,4 @@ def test_schemathesis(talker, seed):
         capture_output=True, text=True, timeout=1500, check=False)
     print(run.stdout[-3000:])
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
-    assert talker.idle(60)
+    assert short.idle(60)
