@@ -312,6 +312,8 @@ void args_free(struct args *args)
         free(args->pieces[i].text);
     }
     args->piece_count = 0;
+    free(args->found_model);
+    args->found_model = NULL;
     config_file_free(&args->config);
 }
 

@@ -38,6 +38,7 @@ struct args {
         char *text;
     } pieces[ARGS_JSON_MAX]; /* owned: objects given by "--name.key value" */
     int piece_count;
+    char *found_model;         /* owned: the folder of an id; cli_find_model() */
     struct config_file config; /* owned: the entries of --config */
 };
 

@@ -9,6 +9,7 @@
 /* OCTET_OK is exit code 0; for the others see terminal_exit_code(). */
 octet_status command_infer(const struct args *args, struct octet_error *err);
 octet_status command_chat(const struct args *args, struct octet_error *err);
+octet_status command_pull(const struct args *args, struct octet_error *err);
 octet_status command_convert(const struct args *args, struct octet_error *err);
 octet_status command_inspect(const struct args *args, struct octet_error *err);
 octet_status command_verify(const struct args *args, struct octet_error *err);

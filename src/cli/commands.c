@@ -39,6 +39,19 @@ const struct command_spec command_table[CMD_COUNT] = {
             "Continue text by a server",
             "Each line goes to /v1/completions as it is. Ctrl-C and Ctrl-D leave.",
             "octet complete --url http://localhost:8000/v1 -q \"Once upon a time\"\n"),
+    COMMAND(PULL, "pull", OPT_COUNT, 1, 1, "ORG/NAME[@REVISION] [options]",
+            "Fetch a model from Hugging Face or ModelScope",
+            "Files go to the cache that huggingface_hub uses ($HF_HOME/hub; ModelScope: "
+            "$MODELSCOPE_CACHE), each checked against its hash, and the folder is printed; "
+            "afterwards the id serves in place of DIR in every command. What octet does not read "
+            "(other formats, subfolders) is left out unless --include names it. A stopped, killed "
+            "or cut run goes on with the same command. HF_ENDPOINT, or --endpoint, names a mirror; "
+            "HF_TOKEN, or the token of 'hf auth login', opens private and gated models and goes to "
+            "no other host; with HF_HUB_OFFLINE=1 only the cache is looked at.",
+            "octet pull Qwen/Qwen3-0.6B-FP8\n"
+            "octet pull Qwen/Qwen3-0.6B-FP8@main --dry-run\n"
+            "octet pull Qwen/Qwen3-0.6B-FP8 --hub modelscope\n"
+            "octet serve Qwen/Qwen3-0.6B-FP8\n"),
     COMMAND(CONVERT, "convert", OPT_MODEL, 0, 2, "DIR OUT [options]",
             "Write an FP8 checkpoint as BF16, for any engine",
             "Every element is the exact product of code and scale, rounded once. Memory stays "

@@ -8,9 +8,19 @@
 #include "base/log.h"
 #include "cli/terminal.h"
 #include "cpu/topology.h"
+#include "hub/hub.h"
 
 #define LINE_BYTES_MAX ((size_t)64 << 20)
 #define JSON_OUTPUT_MAX ((size_t)1 << 30)
+
+void cli_find_model(struct args *args)
+{
+    if (!args_given(args, OPT_MODEL) || args->command->id == CMD_SERVE)
+        return;
+    const char *typed = args->values[OPT_MODEL].text;
+    if (hub_find(typed, NULL, &args->found_model, NULL) == OCTET_OK)
+        args->values[OPT_MODEL].text = args->found_model;
+}
 
 octet_status cli_model_path(const struct args *args, const char **out, struct octet_error *err)
 {
@@ -18,13 +28,13 @@ octet_status cli_model_path(const struct args *args, const char **out, struct oc
     if (!*out)
         return error_set(err, OCTET_USAGE, "no checkpoint directory given; usage: octet %s %s",
                          args->command->name, args->command->synopsis);
-    /* serve also takes ids of models in a cache: model_find(). */
-    if (args->command->id != CMD_SERVE && !file_exists(*out))
-        return error_set(err, OCTET_INPUT,
-                         "%s: no such directory; octet takes the directory that holds config.json "
-                         "and *.safetensors",
-                         *out);
-    return OCTET_OK;
+    /* serve looks ids up itself; those that are in a cache were replaced by cli_find_model(). */
+    if (args->command->id == CMD_SERVE || file_exists(*out))
+        return OCTET_OK;
+    char *folder;
+    octet_status status = hub_find(*out, NULL, &folder, err);
+    free(folder);
+    return status;
 }
 
 int cli_threads(const struct args *args)

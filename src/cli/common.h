@@ -6,7 +6,11 @@
 #include "cli/args.h"
 #include "runtime/runtime.h"
 
-/* OCTET_USAGE when DIR (or --model) is missing. */
+/* The id of a cached model, given as DIR, becomes its folder (not for serve, which keeps the id as
+ * the model's name). Anything else stays as it is. */
+void cli_find_model(struct args *args);
+
+/* OCTET_USAGE when DIR (or --model) is missing; errors of hub_find(). */
 octet_status cli_model_path(const struct args *args, const char **out, struct octet_error *err);
 
 /* --threads, or the cores that this process may use. */

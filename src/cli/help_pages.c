@@ -90,7 +90,10 @@ static const struct {
     {"VLLM_SERVER_DEV_MODE", "serve: 1 opens /debug/."},
     {"VLLM_KEEP_ALIVE_ON_ENGINE_DEATH", "serve: 1 keeps a server up whose engine has failed."},
     {"HF_HOME, HF_HUB_CACHE, MODELSCOPE_CACHE, VLLM_USE_MODELSCOPE",
-     "serve: where a model's id is looked up."},
+     "Where a model's id is looked up, and where pull puts it."},
+    {"HF_ENDPOINT, MODELSCOPE_DOMAIN", "pull: address of the hub; --endpoint wins."},
+    {"HF_TOKEN, HF_TOKEN_PATH, MODELSCOPE_API_TOKEN", "pull: the token, or the file that has it."},
+    {"HF_HUB_OFFLINE", "pull: 1 looks at the cache only."},
     {"OPENAI_API_KEY", "chat --url and complete: the key to send."},
 };
 

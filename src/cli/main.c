@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include "cli/command.h"
+#include "cli/common.h"
 #include "cli/help.h"
 #include "cli/terminal.h"
 
@@ -12,6 +13,7 @@ static octet_status (*const command_functions[CMD_COUNT])(const struct args *,
     [CMD_CHAT] = command_chat,
     [CMD_SERVE] = command_serve,
     [CMD_COMPLETE] = command_complete,
+    [CMD_PULL] = command_pull,
     [CMD_CONVERT] = command_convert,
     [CMD_INSPECT] = command_inspect,
     [CMD_VERIFY] = command_verify,
@@ -54,6 +56,7 @@ int main(int argc, char **argv)
     terminal_reserve_streams();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a message */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     struct octet_error err = {0};
     if (argc < 2) {
         help_print_overview(stderr);
@@ -84,6 +87,7 @@ int main(int argc, char **argv)
         printf("octet %s\n", octet_version());
     } else if (status == OCTET_OK) {
         terminal_log_to_stderr(args_flag(&args, OPT_QUIET, false));
+        cli_find_model(&args);
         status = command_functions[command->id](&args, &err);
     }
     int code = print_and_check(status, &err);

@@ -5,8 +5,8 @@
 
 const struct option_spec options_common[OPT_SERVE_FIRST] = {
     TEXTUAL(STRING, MODEL, "model", "--model-path -m", INPUT, "DIR", NULL, MODEL,
-            "Checkpoint directory (the same as the first argument); for serve also the id of a "
-            "model in the Hugging Face or ModelScope cache."),
+            "Checkpoint directory (the same as the first argument), or the id of a model in the "
+            "Hugging Face or ModelScope cache (octet pull fetches it)."),
     TEXTUAL(STRING, URL, "url", "", INPUT, "URL", "http://localhost:8000/v1", CLIENT,
             "Talk to the OpenAI-compatible server at this address."),
     TEXTUAL(STRING, MODEL_NAME, "model-name", "", INPUT, "NAME", "the server's first", CLIENT,
@@ -121,7 +121,7 @@ const struct option_spec options_common[OPT_SERVE_FIRST] = {
             "Directory to write (the same as the second argument)."),
     NUMERIC(SIZE, MAX_SHARD_SIZE, "max-shard-size", "", OUTPUT, "SIZE", 1, 1e15, "5GB",
             BIT(CONVERT), "Largest file of weights; a larger tensor gets a file of its own."),
-    FLAG(DRY_RUN, "dry-run", "", OUTPUT, "off", BIT(CONVERT),
+    FLAG(DRY_RUN, "dry-run", "", OUTPUT, "off", BIT(CONVERT) | BIT(PULL),
          "Check everything and say what would be written; write nothing."),
     FLAG(OVERWRITE, "overwrite", "", OUTPUT, "off", BIT(CONVERT),
          "Replace a conversion that is already in OUT."),
@@ -131,6 +131,20 @@ const struct option_spec options_common[OPT_SERVE_FIRST] = {
             "A BF16 checkpoint made from DIR: compare every element with the exact product rounded "
             "once."),
     FLAG(TENSORS, "tensors", "", OUTPUT, "off", BIT(INSPECT), "List every tensor."),
+
+    CHOICE(HUB, "hub", "", INPUT, "auto|huggingface|modelscope", "auto", BIT(PULL),
+           "Which hub: auto is ModelScope with VLLM_USE_MODELSCOPE=1 or an endpoint of that name, "
+           "else Hugging Face."),
+    TEXTUAL(STRING, ENDPOINT, "endpoint", "", INPUT, "URL",
+            "HF_ENDPOINT, https://huggingface.co; https://www.modelscope.cn", BIT(PULL),
+            "Address of the hub or of a mirror."),
+    TEXTUAL(LIST, INCLUDE, "include", "", INPUT, "PATTERN",
+            "*.safetensors, *.json, *.jinja, *.txt, tokenizer files and licences of the top folder",
+            BIT(PULL), "Fetch these files only; may be given several times, * also spans folders."),
+    TEXTUAL(LIST, EXCLUDE, "exclude", "", INPUT, "PATTERN", NULL, BIT(PULL),
+            "Leave these files out; may be given several times."),
+    NUMERIC(INT, CONNECTIONS, "connections", "--max-workers", INPUT, "N", 1, 16, "4", BIT(PULL),
+            "Files fetched at once."),
 
     FLAG(JSONL, "jsonl", "", INPUT, "off", TEXT, "Read and write a JSON object a line."),
     FLAG(PARSE_SPECIAL, "parse-special", "", INPUT, "on", BIT(TOKENIZE),
@@ -147,9 +161,11 @@ const struct option_spec options_common[OPT_SERVE_FIRST] = {
     FLAG(QUICK, "quick", "", OUTPUT, "off", BIT(BENCH),
          "Fewer repetitions and smaller shapes: a look, not a measurement."),
     FLAG(JSON, "json", "", OUTPUT, "off",
-         BIT(INSPECT) | BIT(VERIFY) | BIT(CONVERT) | BIT(BENCH) | BIT(COLLECT_ENV) | BIT(INFER),
+         BIT(INSPECT) | BIT(VERIFY) | BIT(CONVERT) | BIT(BENCH) | BIT(COLLECT_ENV) | BIT(INFER) |
+             BIT(PULL),
          "Print the result as JSON."),
-    FLAG(QUIET, "quiet", "", OUTPUT, "off", ENGINE | BIT(CONVERT) | BIT(VERIFY) | BIT(BENCH),
+    FLAG(QUIET, "quiet", "", OUTPUT, "off",
+         ENGINE | BIT(CONVERT) | BIT(VERIFY) | BIT(BENCH) | BIT(PULL),
          "No progress and no summary on standard error; errors stay."),
     FLAG(VERSION, "version", "-v", OUTPUT, NULL, ALL, "Print the version."),
     FLAG(HELP, "help", "-h", OUTPUT, NULL, ALL,

@@ -16,6 +16,7 @@ enum command_id {
     CMD_CHAT,
     CMD_SERVE,
     CMD_COMPLETE,
+    CMD_PULL,
     CMD_CONVERT,
     CMD_INSPECT,
     CMD_VERIFY,
@@ -87,6 +88,12 @@ enum option_id {
     OPT_VERIFY,
     OPT_CONVERTED,
     OPT_TENSORS,
+    /* pull */
+    OPT_HUB,
+    OPT_ENDPOINT,
+    OPT_INCLUDE,
+    OPT_EXCLUDE,
+    OPT_CONNECTIONS,
     /* tokenize, detokenize, render */
     OPT_JSONL,
     OPT_PARSE_SPECIAL,

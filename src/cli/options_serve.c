@@ -149,6 +149,6 @@ const struct option_spec options_serve[OPT_FOREIGN_FIRST - OPT_SERVE_FIRST] = {
     TEXTUAL(STRING, NUMA, "numa", "", ENGINE, "auto|off|interleave|NODES", "auto", SERVE,
             "Where memory lies: auto leaves it to the system, interleave spreads it over all "
             "nodes, 0,2-3 binds it to these."),
-    TEXTUAL(STRING, REVISION, "revision", "", INPUT, "NAME", "main", SERVE,
+    TEXTUAL(STRING, REVISION, "revision", "", INPUT, "NAME", "main", SERVE | BIT(PULL),
             "Which revision of a model in the Hugging Face cache; a directory has none."),
 };

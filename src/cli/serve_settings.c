@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/common.h"
-#include "cli/model_find.h"
+#include "hub/hub.h"
 
 #define SETTINGS_BYTES_MAX ((size_t)4 << 20)
 #define TEMPLATE_BYTES_MAX ((size_t)1 << 20)
@@ -231,7 +231,7 @@ static octet_status read_runtime(struct serve_settings *settings, struct octet_e
     RETURN_IF_ERROR(cli_runtime_options(args, runtime, err));
     settings->typed = args_text(args, OPT_MODEL, "");
     RETURN_IF_ERROR(
-        model_find(settings->typed, args_text(args, OPT_REVISION, NULL), &settings->path, err));
+        hub_find(settings->typed, args_text(args, OPT_REVISION, NULL), &settings->path, err));
     runtime->model_path = settings->path;
     runtime->threads = settings->placement.threads;
     double gibibytes = 0;

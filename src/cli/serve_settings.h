@@ -28,7 +28,7 @@ struct serve_settings {
     char fingerprint[64];
 };
 
-/* Everything that needs no model. Errors: OCTET_USAGE, those of model_find, of reading files,
+/* Everything that needs no model. Errors: OCTET_USAGE, those of hub_find, of reading files,
  * OCTET_MEMORY. serve_settings_free() also after an error. */
 octet_status serve_settings_read(const struct args *args, struct serve_settings *out,
                                  struct octet_error *err);

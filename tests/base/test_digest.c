@@ -26,6 +26,12 @@ static void test_vectors(void **state)
           "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
     check("aaaaaaaaaa", 10, 100000,
           "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    /* printf hello | git hash-object --stdin */
+    char hex[65];
+    struct digest *blob = digest_new_git_blob(5);
+    assert_true(digest_update(blob, "hello", 5));
+    assert_true(digest_finish(blob, hex));
+    assert_string_equal(hex, "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0");
     struct digest *unfinished = digest_new();
     assert_true(digest_update(unfinished, "x", 1));
     digest_free(unfinished);

@@ -304,9 +304,9 @@ def test_an_id_is_looked_up_in_the_caches(octet, tmp_path, demo, taken_port):
     missing = octet("serve", "Org/Demo-1.0", env=env)
     assert missing.returncode == 1
     assert f"no model of that id in {home}/hub" in missing.stderr
-    assert "'hf download Org/Demo-1.0'" in missing.stderr
+    assert "'octet pull Org/Demo-1.0'" in missing.stderr
     missing = octet("serve", "Org/Demo-1.0", env={**env, "VLLM_USE_MODELSCOPE": "True"})
-    assert "'modelscope download --model Org/Demo-1.0'" in missing.stderr
+    assert "'octet pull Org/Demo-1.0'" in missing.stderr
     repository = home / "hub/models--Org--Demo-1.0"
     (repository / "refs").mkdir(parents=True)
     (repository / "snapshots").mkdir()

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["infer", "chat", "serve", "complete", "convert", "inspect", "verify", "tokenize", "detokenize", "render",
+COMMANDS = ["infer", "chat", "serve", "complete", "pull", "convert", "inspect", "verify", "tokenize", "detokenize", "render",
             "logits", "bench", "collect-env", "completion"]
 
 
