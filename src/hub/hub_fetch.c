@@ -14,34 +14,32 @@
 octet_status hub_watch_init(struct hub_watch *watch, const struct progress *progress,
                             struct octet_error *err)
 {
-    pthread_mutex_t *mutex = malloc(sizeof *mutex);
-    *watch = (struct hub_watch){.progress = progress, .mutex = mutex};
-    if (!mutex || pthread_mutex_init(mutex, NULL) != 0) {
-        free(mutex);
-        watch->mutex = NULL;
-        return error_memory(err, "a lock", sizeof *mutex);
-    }
+    *watch = (struct hub_watch){.progress = progress};
+    if (pthread_mutex_init(&watch->mutex, NULL) != 0)
+        return error_memory(err, "a lock", sizeof watch->mutex);
+    watch->ready = true;
     return OCTET_OK;
 }
 
 void hub_watch_free(struct hub_watch *watch)
 {
-    if (watch->mutex)
-        pthread_mutex_destroy(watch->mutex);
-    free(watch->mutex);
-    watch->mutex = NULL;
+    if (watch->ready)
+        pthread_mutex_destroy(&watch->mutex);
+    watch->ready = false;
 }
 
 bool hub_watch_add(struct hub_watch *watch, int64_t bytes, bool received)
 {
-    pthread_mutex_lock(watch->mutex);
-    watch->done += (uint64_t)bytes; /* taking back wraps as it should */
+    pthread_mutex_lock(&watch->mutex);
+    watch->done += bytes;
     if (received)
         watch->fetched += (uint64_t)bytes;
-    if (!progress_report(watch->progress, "fetching", watch->done, watch->total))
+    if (watch->done > watch->shown)
+        watch->shown = watch->done;
+    if (!progress_report(watch->progress, "fetching", (uint64_t)watch->shown, watch->total))
         watch->cancelled = true;
     bool go_on = !watch->cancelled && !watch->failed;
-    pthread_mutex_unlock(watch->mutex);
+    pthread_mutex_unlock(&watch->mutex);
     return go_on;
 }
 
@@ -197,7 +195,7 @@ struct crew {
 /* The next file to fetch; false: none left, or somebody failed. */
 static bool take_next(struct crew *crew, const struct hub_file **out)
 {
-    pthread_mutex_lock(crew->watch->mutex);
+    pthread_mutex_lock(&crew->watch->mutex);
     bool ok = !crew->watch->failed && !crew->watch->cancelled;
     while (
         ok && crew->next < crew->count &&
@@ -206,20 +204,20 @@ static bool take_next(struct crew *crew, const struct hub_file **out)
     ok = ok && crew->next < crew->count;
     if (ok)
         *out = &crew->files[crew->next++];
-    pthread_mutex_unlock(crew->watch->mutex);
+    pthread_mutex_unlock(&crew->watch->mutex);
     return ok;
 }
 
 static void note_failure(struct crew *crew, octet_status status, const struct octet_error *err)
 {
-    pthread_mutex_lock(crew->watch->mutex);
+    pthread_mutex_lock(&crew->watch->mutex);
     if (crew->status == OCTET_OK) {
         crew->status = status;
         if (crew->err)
             *crew->err = *err;
     }
     crew->watch->failed = true;
-    pthread_mutex_unlock(crew->watch->mutex);
+    pthread_mutex_unlock(&crew->watch->mutex);
 }
 
 static void *work(void *context)

@@ -3,6 +3,7 @@
 #ifndef HUB_HUB_FETCH_H
 #define HUB_HUB_FETCH_H
 
+#include <pthread.h>
 #include "hub/hub_http.h"
 #include "hub/hub_place.h"
 
@@ -12,10 +13,13 @@
  */
 struct hub_watch {
     const struct progress *progress; /* NULL: none */
-    uint64_t done, total;            /* bytes, those gathered before included */
-    uint64_t fetched;                /* received now */
+    int64_t done, shown; /* bytes of `total` that are there; the most so far, so that a bar never
+                            goes back when a file is restarted */
+    uint64_t total;
+    uint64_t fetched; /* received now */
     bool cancelled, failed;
-    void *mutex; /* a pthread_mutex_t, owned */
+    bool ready; /* the lock is */
+    pthread_mutex_t mutex;
 };
 octet_status hub_watch_init(struct hub_watch *watch, const struct progress *progress,
                             struct octet_error *err);

@@ -166,7 +166,8 @@ static octet_status fetch_files(struct pull *pull, struct octet_error *err)
     const char *revision = *out->commit ? out->commit : pull->revision;
     size_t last = out->count;
     for (size_t i = 0; i < out->count && pull->place.kind == HUB_MODEL_SCOPE; i++) {
-        if (strcmp(out->files[i].path, "config.json") == 0)
+        const char *path = out->files[i].path;
+        if (path && strcmp(path, "config.json") == 0)
             last = i;
     }
     if (last < out->count) {
@@ -191,8 +192,7 @@ static octet_status pull_files(struct pull *pull, struct octet_error *err)
         return OCTET_OK;
     RETURN_IF_ERROR(make_folders(pull, err));
     RETURN_IF_ERROR(check_space(pull, needed, err));
-    pull->watch.done = out->resumed_bytes;
-    pull->watch.total = out->resumed_bytes + needed;
+    pull->watch.total = needed;
     octet_status status =
         needed || out->present_bytes < out->bytes ? fetch_files(pull, err) : OCTET_OK;
     out->fetched_bytes = pull->watch.fetched;
