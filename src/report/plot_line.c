@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define PLOT_HEIGHT 260.0
 #define MARKED_POINTS_MAX 64u

@@ -67,6 +67,15 @@ static void take(struct roof *roof, struct plot_box box)
         roof->taken[roof->taken_count++] = box;
 }
 
+/* The box, given around a point, at steps of 6 pixels along a sloping line from (x, y). */
+static void take_along(struct roof *roof, double x, double y, double angle, double length,
+                       struct plot_box box)
+{
+    for (int i = 0; i * 6 < length; i++)
+        take(roof, (struct plot_box){x + cos(angle) * i * 6 + box.x, y + sin(angle) * i * 6 + box.y,
+                                     box.width, box.height});
+}
+
 static bool is_free(const struct roof *roof, const struct plot_box *box)
 {
     if (box->x < roof->box.x + 2 || box->x + box->width > roof->box.x + roof->box.width ||
@@ -122,16 +131,13 @@ static void draw_bandwidth(struct plot *plot, struct roof *roof,
     svg_line(plot, "r", from_x, from_y, to_x, to_y);
     double length = hypot(to_x - from_x, to_y - from_y);
     double angle = atan2(to_y - from_y, to_x - from_x);
-    for (double at = 0; at < length; at += 6)
-        take(roof,
-             (struct plot_box){from_x + cos(angle) * at - 3, from_y + sin(angle) * at - 3, 6, 6});
+    take_along(roof, from_x, from_y, angle, length, (struct plot_box){-3, -3, 6, 6});
     if (length < 60)
         return;
     double x = from_x + cos(angle) * 12 + sin(angle) * 5,
            y = from_y + sin(angle) * 12 - cos(angle) * 5;
     double width = fmin(svg_text_width(roofed->name ? roofed->name : ""), length - 24);
-    for (double at = 0; at < width; at += 8)
-        take(roof, (struct plot_box){x + cos(angle) * at - 8, y + sin(angle) * at - 12, 16, 12});
+    take_along(roof, x, y, angle, width, (struct plot_box){-8, -12, 16, 12});
     buffer_printf(&plot->out, "<g transform=\"translate(%.1f %.1f) rotate(%.1f)\">\n", x, y,
                   angle * (180 / 3.14159265358979323846));
     svg_text(plot, "t", SVG_START, 0, 0, length - 24, roofed->name ? roofed->name : "");

@@ -161,21 +161,21 @@ static void make_linear(struct plot_range range, bool from_zero, struct plot_sca
     double shown = step / pow(10, notation.power);
     int decimals = shown >= 1 - 1e-9 ? 0 : (int)ceil(-log10(shown) - 1e-9);
     ticks->count = 0;
-    for (double n = first; n <= last && ticks->count < PLOT_TICKS_MAX; n++) {
-        ticks->values[ticks->count] = n * step;
-        label_with(notation, n * step, decimals, ticks->labels[ticks->count++]);
+    while (ticks->count < PLOT_TICKS_MAX && first + (double)ticks->count <= last) {
+        double value = (first + (double)ticks->count) * step;
+        ticks->values[ticks->count] = value;
+        label_with(notation, value, decimals, ticks->labels[ticks->count++]);
     }
 }
 
 /* ---- Logarithmic scales ---- */
 
-static const double marks[] = {1, 2, 5};
-
 /* Mark k of the series ..., 1, 2, 5, 10, 20, 50, ...; 3 a decade. */
 static double mark_at(int k)
 {
-    int decade = k >= 0 ? k / 3 : -((2 - k) / 3);
-    return marks[k - decade * 3] * pow(10, decade);
+    int part = (k % 3 + 3) % 3, decade = (k - part) / 3;
+    double mark = part == 0 ? 1 : part == 1 ? 2 : 5;
+    return mark * pow(10, decade);
 }
 
 /* The last mark that is not above value. */
