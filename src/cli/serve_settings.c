@@ -210,7 +210,6 @@ static octet_status read_server(struct serve_settings *settings, struct octet_er
     server->ssl_certfile = args_text(args, OPT_SSL_CERTFILE, NULL);
     server->ssl_ca_certs = args_text(args, OPT_SSL_CA_CERTS, NULL);
     server->ssl_ciphers = args_text(args, OPT_SSL_CIPHERS, NULL);
-    server->ssl_client_required = strcmp(args_text(args, OPT_SSL_CERT_REQS, "0"), "2") == 0;
     server->root_path = args_text(args, OPT_ROOT_PATH, NULL);
     server->debug_endpoints = environment_flag("VLLM_SERVER_DEV_MODE");
     server->tokenizer_info = args_flag(args, OPT_TOKENIZER_INFO, false);

@@ -26,7 +26,6 @@ struct server_options {
     const char *api_key_file; /* one key a line; read again by server_reload() */
     bool protect_metrics;     /* the key guards /metrics too */
     const char *ssl_keyfile, *ssl_certfile, *ssl_ca_certs, *ssl_ciphers;
-    bool ssl_client_required; /* --ssl-cert-reqs 2 */
     const char *root_path;
     const char *const *allowed_origins, *const *allowed_methods, *const *allowed_headers;
     size_t allowed_origin_count, allowed_method_count, allowed_header_count; /* 0: "*" */

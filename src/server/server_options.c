@@ -115,13 +115,8 @@ static octet_status check(const struct server_options *o, struct octet_error *er
                          "credentials to any page; name the origins by --allowed-origins");
     if (o->ssl_keyfile && !o->ssl_certfile)
         return error_set(err, OCTET_USAGE, "--ssl-keyfile needs --ssl-certfile");
-    if (!o->ssl_certfile && (o->ssl_ca_certs || o->ssl_ciphers || o->ssl_client_required))
-        return error_set(err, OCTET_USAGE,
-                         "--ssl-ca-certs, --ssl-cert-reqs and --ssl-ciphers need --ssl-certfile");
-    if (o->ssl_client_required)
-        return error_set(err, OCTET_UNSUPPORTED,
-                         "--ssl-cert-reqs 2 (certificates of clients) is not supported; put a "
-                         "proxy in front that checks them");
+    if (!o->ssl_certfile && (o->ssl_ca_certs || o->ssl_ciphers))
+        return error_set(err, OCTET_USAGE, "--ssl-ca-certs and --ssl-ciphers need --ssl-certfile");
     for (size_t i = 0; i < o->api_key_count; i++) {
         if (!o->api_keys[i][0])
             return error_set(err, OCTET_USAGE, "an API key is empty");
